@@ -1,0 +1,24 @@
+// Three kinds of tests, told apart by their names: `x.test.ts` needs no service, `x.it.test.ts` real PostgreSQL and Redis,
+// `x.e2e.test.ts` the built processes. Sources are imported as TypeScript; processes run from dist.
+const common = {
+  rootDir: '..',
+  testEnvironment: 'node',
+  extensionsToTreatAsEsm: ['.ts'],
+  transform: { '^.+\\.ts$': ['@swc/jest', { jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, module: { type: 'es6' } }] },
+  moduleNameMapper: {
+    '^@llm-gateway/([a-z-]+)$': '<rootDir>/packages/$1/src/index.ts',
+    '^(\\.{1,2}/.*)\\.js$': '$1',
+  },
+  modulePathIgnorePatterns: ['/dist/', '/\\.data/'],
+};
+const integration = { globalSetup: '<rootDir>/packages/local-services/test/jest-setup.ts', globalTeardown: '<rootDir>/packages/local-services/test/jest-teardown.ts' };
+
+export default {
+  rootDir: '..',
+  maxWorkers: 2,
+  projects: [
+    { ...common, displayName: 'unit', testMatch: ['<rootDir>/{packages,apps}/*/test/**/*.test.ts'], testPathIgnorePatterns: ['\\.it\\.test\\.ts$', '\\.e2e\\.test\\.ts$'] },
+    { ...common, ...integration, displayName: 'integration', testMatch: ['<rootDir>/{packages,apps}/*/test/**/*.it.test.ts'] },
+    { ...common, ...integration, displayName: 'e2e', testMatch: ['<rootDir>/{packages,apps}/*/test/**/*.e2e.test.ts'] },
+  ],
+};

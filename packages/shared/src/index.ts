@@ -1,0 +1,13 @@
+/** The vocabulary of the gateway. No I/O but the logger's. */
+export * from './canonical-hash.js';
+export * from './env.js';
+export * from './errors.js';
+export * from './generate.js';
+export * from './ids.js';
+export * from './logger.js';
+export * from './money.js';
+export * from './provider-config.js';
+export * from './provider-error.js';
+export * from './tokens.js';
+export * from './usage.js';
+export * from './wire-text.js';
