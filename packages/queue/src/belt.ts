@@ -1,0 +1,107 @@
+/** The queues, seen from where jobs are put in: one BullMQ queue a provider. */
+import { Queue } from 'bullmq';
+import type { Redis } from 'ioredis';
+import type { Logger } from '@llm-gateway/shared';
+import { generateJob, type GenerateJobPayload } from './generate-job.js';
+import { keys } from './keys.js';
+import { redisOptions, type RedisRole } from './redis/connect.js';
+
+export type JobState = 'waiting' | 'active' | 'completed' | 'failed' | 'gone';
+
+export interface BeltOptions {
+  redisUrl: string;
+  role: RedisRole;
+  redis: Redis;
+  logger: Logger;
+}
+
+export class Belt {
+  readonly #queues = new Map<string, Queue>();
+  readonly #options: BeltOptions;
+  /** Jobs on their way into a queue, which its length does not show yet. */
+  readonly #arriving = new Map<string, number>();
+
+  constructor(options: BeltOptions) {
+    this.#options = options;
+  }
+
+  /** Puts a request on its current candidate's queue. Doing it twice is doing it once: the job's id follows from request and hop. */
+  async enqueue(payload: GenerateJobPayload): Promise<void> {
+    const { provider } = laneOf(payload);
+    const { id, priority } = payload.head;
+    this.#arriving.set(provider, (this.#arriving.get(provider) ?? 0) + 1);
+    try {
+      await this.queue(provider).add('generate', payload, { ...generateJob.options, priority, jobId: generateJob.jobId(id, payload.hop) });
+    } finally {
+      this.#arriving.set(provider, (this.#arriving.get(provider) ?? 1) - 1);
+    }
+  }
+
+  /** Counts a job that is about to be enqueued, and says how many wait before it. */
+  async depth(provider: string): Promise<number> {
+    const queue = `${keys.queuePrefix(provider)}:${generateJob.queue(provider)}`;
+    const replies = await this.#options.redis.pipeline().zcard(`${queue}:prioritized`).zcard(`${queue}:delayed`).llen(`${queue}:wait`).exec();
+    const waiting = (replies ?? []).reduce((sum, [error, count]) => {
+      if (error) throw error;
+      return sum + Number(count);
+    }, 0);
+    return waiting + (this.#arriving.get(provider) ?? 0);
+  }
+
+  /** @returns the place of a waiting job in its queue, 1 first; null when it does not wait. */
+  async position(provider: string, requestId: string, hop: number): Promise<number | null> {
+    const queue = `${keys.queuePrefix(provider)}:${generateJob.queue(provider)}`;
+    const rank = await this.#options.redis.zrank(`${queue}:prioritized`, generateJob.jobId(requestId, hop));
+    return rank === null ? null : rank + 1;
+  }
+
+  async state(provider: string, requestId: string, hop: number): Promise<JobState> {
+    const state = await this.queue(provider).getJobState(generateJob.jobId(requestId, hop));
+    if (state === 'active' || state === 'completed' || state === 'failed') return state;
+    return state === 'unknown' ? 'gone' : 'waiting';
+  }
+
+  /** Takes a waiting job out. @returns false when it is not there, or a worker holds it. */
+  async remove(provider: string, requestId: string, hop: number): Promise<boolean> {
+    return (await this.queue(provider).remove(generateJob.jobId(requestId, hop))) === 1;
+  }
+
+  /** BullMQ's own object, for the board. */
+  queue(provider: string): Queue {
+    const known = this.#queues.get(provider);
+    if (known) return known;
+    const queue = new Queue(generateJob.queue(provider), {
+      connection: { ...redisOptions(this.#options.redisUrl, this.#options.role) },
+      prefix: keys.queuePrefix(provider),
+      // A queue that waits for its connection would hang the caller while Redis is down.
+      skipWaitingForReady: this.#options.role === 'fail-fast',
+      streams: { events: { maxLen: 100 } },
+    });
+    queue.on('error', (error) => this.#options.logger.debug({ err: error, provider }, 'queue connection failed, reconnecting'));
+    this.#queues.set(provider, queue);
+    return queue;
+  }
+
+  /** Closes the queue objects of providers that are no more; jobs in Redis stay. */
+  async retain(providers: readonly string[]): Promise<void> {
+    const gone = [...this.#queues.keys()].filter((provider) => !providers.includes(provider));
+    await Promise.all(gone.map((provider) => this.#close(provider)));
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#queues.keys()].map((provider) => this.#close(provider)));
+  }
+
+  async #close(provider: string): Promise<void> {
+    const queue = this.#queues.get(provider);
+    this.#queues.delete(provider);
+    await queue?.close();
+  }
+}
+
+/** @returns the candidate whose queue a payload belongs on. */
+export function laneOf(payload: GenerateJobPayload): GenerateJobPayload['candidates'][number] {
+  const lane = payload.candidates[payload.hop];
+  if (!lane) throw new RangeError(`request ${payload.head.id} has no candidate ${payload.hop}`);
+  return lane;
+}

@@ -1,0 +1,48 @@
+/** The contract of the generate queues, imported by both ends: no name, shape or retention is written anywhere else. */
+import { candidate, generateRequest } from '@llm-gateway/shared';
+import { z } from 'zod';
+
+/** What is known of a request from its first moment, without a word of its prompt: enough to write its usage row whatever happens. */
+export const requestHead = z.object({
+  id: z.string(),
+  createdAt: z.int(),
+  /** Epoch ms at which the caller gives up. */
+  deadline: z.int(),
+  service: z.string(),
+  customerId: z.string().nullable(),
+  keyId: z.string().nullable(),
+  metadata: z.record(z.string(), z.string()),
+  /** The API replica that waits; null for an asynchronous request. */
+  replyTo: z.string().nullable(),
+  /** The flight that this request leads, freed when it finishes. */
+  flight: z.string().nullable(),
+  cacheStatus: z.enum(['MISS', 'REFRESH', 'BYPASS']),
+  /** Where the answer may be stored; null: nowhere. */
+  cache: z.object({ ttlSeconds: z.int(), scope: z.string() }).nullable(),
+  /** How long the outcome is kept for callers who come back for it. */
+  resultTtlSeconds: z.int(),
+  priority: z.int(),
+  relatedTo: z.string().nullable(),
+});
+export type RequestHead = z.infer<typeof requestHead>;
+
+export const generateJobPayload = z.object({
+  /** Grows when a worker of the previous build could not understand the payload. */
+  v: z.literal(1),
+  head: requestHead,
+  request: generateRequest,
+  candidates: z.array(candidate).min(1),
+  /** Index into `candidates`: this job is the request's stay on that candidate's lane. */
+  hop: z.int().nonnegative(),
+});
+export type GenerateJobPayload = z.infer<typeof generateJobPayload>;
+
+export const generateJob = {
+  queue: (provider: string) => `generate.${provider}`,
+  /** Follows from the request, so that a hop made twice is one job. BullMQ allows no ':' in it. */
+  jobId: (requestId: string, hop: number) => `${requestId}-${hop}`,
+  payload: generateJobPayload,
+  options: { attempts: 1, removeOnComplete: { age: 3_600, count: 10_000 }, removeOnFail: { age: 604_800, count: 50_000 }, stackTraceLimit: 0 },
+  /** A killed worker's job runs again within lock + stalled interval; twice at most, then it is failed as poison. */
+  worker: { lockDuration: 10_000, stalledInterval: 5_000, maxStalledCount: 2, drainDelay: 5 },
+} as const;

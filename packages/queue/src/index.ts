@@ -1,0 +1,16 @@
+/** The belt: everything that stands in Redis. The only importer of bullmq, ioredis and bottleneck. */
+export type { Redis } from 'ioredis';
+export { Belt, laneOf, type JobState } from './belt.js';
+export { ResponseCache, type CacheEntry } from './cache/response-cache.js';
+export { broadcastCancellation, onCancellation } from './cancellations.js';
+export { announceConfigChange, onConfigChange, readConfigMirror, writeConfigMirror } from './config-channel.js';
+export { generateJob, type GenerateJobPayload, type RequestHead } from './generate-job.js';
+export { LaneWorker, type LaneResult } from './lane-worker.js';
+export { LaneHealth, type LaneCheck, type LaneStatus } from './lanes/lane-health.js';
+export { Limiter, type Admission, type LaneLimits, type Permit } from './lanes/limiter.js';
+export { connectRedis, evictionWarning, waitUntilReady } from './redis/connect.js';
+export { Flights, type IdempotencyRecord } from './request/flights.js';
+export { outcomeError, type ErrorOutcome, type OkOutcome, type Outcome } from './request/outcome.js';
+export { ReplyBus } from './request/reply-bus.js';
+export { RequestStore, type Finish, type OpenReply, type StoredRequest } from './request/request-store.js';
+export { appendUsage, UsageReader, type UsageEntry } from './usage/usage-stream.js';

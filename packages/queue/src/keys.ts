@@ -1,0 +1,37 @@
+/**
+ * Every Redis key of the gateway. The part in braces is the Redis Cluster hash tag: keys that one script touches share it.
+ * A request's keys live on its shard, a lane's keys (with its BullMQ queue) on the provider's own tag.
+ */
+import { shardOf } from '@llm-gateway/shared';
+
+const requestKey = (kind: string) => (requestId: string) => `lgw:${shardOf(requestId)}:${kind}:${requestId}`;
+const laneKey = (kind: string) => (provider: string) => `{lgw.${provider}}:lane:${kind}`;
+
+export const keys = {
+  /** Hash: head, hop, open attempt, attempts, waiting replicas. */
+  request: requestKey('req'),
+  /** String: the outcome. Written once. */
+  result: requestKey('res'),
+  /** Stream of usage events of one shard, and the events that PostgreSQL refuses. */
+  usage: (shard: string) => `lgw:${shard}:usage`,
+  deadUsage: (shard: string) => `lgw:${shard}:usage:dead`,
+  /** Sorted set: unfinished requests of one shard by the time at which they are given up. */
+  unfinished: (shard: string) => `lgw:${shard}:unfinished`,
+
+  cache: (hash: string) => `lgw:cache:${hash}`,
+  flight: (hash: string) => `lgw:flight:${hash}`,
+  idempotency: (hash: string) => `lgw:idem:${hash}`,
+
+  replies: (apiId: string) => `lgw:reply:${apiId}`,
+  cancellations: 'lgw:cancel',
+  configChanged: 'lgw:config:changed',
+  configMirror: 'lgw:config:mirror',
+
+  pause: laneKey('pause'),
+  circuit: laneKey('circuit'),
+  fails: laneKey('fails'),
+  probe: laneKey('probe'),
+  workers: laneKey('workers'),
+  /** BullMQ's prefix for one provider's queue. */
+  queuePrefix: (provider: string) => `{lgw.${provider}}`,
+} as const;

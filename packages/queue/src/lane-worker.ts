@@ -1,0 +1,99 @@
+/** The taking end of one provider's queue. What is done with a job is the handler's; this is the part that knows BullMQ. */
+import { DelayedError, UnrecoverableError, Worker, type Job } from 'bullmq';
+import type { Logger } from '@llm-gateway/shared';
+import { generateJob, generateJobPayload, type GenerateJobPayload } from './generate-job.js';
+import { keys } from './keys.js';
+import { redisOptions } from './redis/connect.js';
+
+/** What became of a job's stay on this lane. `later`: it comes back at the given time (epoch ms). */
+export type LaneResult = { kind: 'answered' | 'moved' } | { kind: 'failed'; message: string } | { kind: 'later'; at: number };
+
+export interface LaneWorkerOptions {
+  provider: string;
+  redisUrl: string;
+  concurrency: number;
+  workerId: string;
+  logger: Logger;
+  /** @param signal aborts when the request is cancelled. */
+  handle: (payload: GenerateJobPayload, signal: AbortSignal) => Promise<LaneResult>;
+  /** A job that BullMQ failed without running it: its workers died too often. */
+  onPoison: (payload: GenerateJobPayload) => Promise<void>;
+}
+
+const STALLED_TOO_OFTEN = /stalled more than/;
+
+export class LaneWorker {
+  readonly #worker: Worker;
+  readonly #active = new Map<string, AbortController>();
+  readonly #options: LaneWorkerOptions;
+
+  constructor(options: LaneWorkerOptions) {
+    this.#options = options;
+    const { provider, logger } = options;
+    this.#worker = new Worker(generateJob.queue(provider), (job, token) => this.#process(job, token), {
+      connection: { ...redisOptions(options.redisUrl, 'patient') },
+      prefix: keys.queuePrefix(provider),
+      concurrency: options.concurrency,
+      name: options.workerId,
+      ...generateJob.worker,
+      removeOnComplete: generateJob.options.removeOnComplete,
+      removeOnFail: generateJob.options.removeOnFail,
+    });
+    this.#worker.on('error', (error) => logger.debug({ err: error, provider }, 'worker connection failed, reconnecting'));
+    this.#worker.on('failed', (job, error) => {
+      if (job && STALLED_TOO_OFTEN.test(error.message)) void this.#poisoned(job);
+    });
+  }
+
+  /** Aborts a request that this worker holds. */
+  cancel(requestId: string): void {
+    this.#active.get(requestId)?.abort();
+  }
+
+  get activeCount(): number {
+    return this.#active.size;
+  }
+
+  /** Takes no more jobs and waits for those in hand. */
+  async close(): Promise<void> {
+    await this.#worker.close();
+  }
+
+  async #process(job: Job, token: string | undefined): Promise<string> {
+    const parsed = generateJobPayload.safeParse(job.data);
+    if (!parsed.success) throw new UnrecoverableError('the job has a payload that this build does not understand');
+    const { id } = parsed.data.head;
+    const controller = new AbortController();
+    this.#active.set(id, controller);
+    try {
+      return await this.#settle(job, token, await this.#options.handle(parsed.data, controller.signal));
+    } finally {
+      if (this.#active.get(id) === controller) this.#active.delete(id);
+    }
+  }
+
+  /** The returned text is tiny on purpose: an answer would be copied into the job, its events and the board. */
+  async #settle(job: Job, token: string | undefined, result: LaneResult): Promise<string> {
+    switch (result.kind) {
+      case 'answered':
+      case 'moved':
+        return result.kind;
+      case 'failed':
+        throw new UnrecoverableError(result.message);
+      case 'later':
+        await job.moveToDelayed(result.at, token);
+        throw new DelayedError();
+    }
+  }
+
+  async #poisoned(job: Job): Promise<void> {
+    const parsed = generateJobPayload.safeParse(job.data);
+    if (!parsed.success) return;
+    try {
+      await this.#options.onPoison(parsed.data);
+    } catch (error) {
+      // The sweep of the waiting side and the reaper end it as well.
+      this.#options.logger.warn({ err: error, requestId: parsed.data.head.id }, 'could not end a poisoned request');
+    }
+  }
+}

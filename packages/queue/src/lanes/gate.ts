@@ -1,0 +1,147 @@
+/** The way into one Bottleneck limiter: first come, first served, and nobody waits here for the next minute. */
+import type Bottleneck from 'bottleneck';
+import type { Redis } from 'ioredis';
+
+/** After so long without a slot, ask whether the minute's allowance is used up. */
+const PATIENCE_MS = 50;
+/** So many ask Bottleneck at a time. One that gives up cannot be withdrawn from it and passes its slot back later: keep them few. */
+const ASKING = 4;
+/** For so long, an empty reservoir is believed without asking again. */
+const EMPTY_MEMORY_MS = 250;
+
+export interface GateCall {
+  /** What the call takes from the reservoir. */
+  weight: number;
+  /** Epoch ms. */
+  deadline: number;
+  /** After this a slot counts as free again, should our process die. */
+  longestCallMs: number;
+}
+
+export interface GateOptions {
+  limiter: Bottleneck;
+  redis: Redis;
+  /** Where Bottleneck keeps this limiter's settings and reservoir. */
+  settingsKey: string;
+  /** Adding to a reservoir that is not there would create one, and so a limit. */
+  hasReservoir: boolean;
+}
+
+export class Gate {
+  readonly #options: GateOptions;
+  readonly #line: (() => void)[] = [];
+  #asking = 0;
+  #empty: { untilMs: number; believedUntil: number } | null = null;
+
+  constructor(options: GateOptions) {
+    this.#options = options;
+  }
+
+  async close(): Promise<void> {
+    await this.#options.limiter.disconnect(false);
+  }
+
+  /** @returns a slot; or the time (epoch ms) before which there is none, which may be the call's deadline. */
+  async take(call: GateCall): Promise<Slot | { untilMs: number }> {
+    if (this.#asking >= ASKING) await new Promise<void>((resolve) => this.#line.push(resolve));
+    this.#asking++;
+    try {
+      return this.#known() ?? (await this.#ask(call));
+    } finally {
+      this.#asking--;
+      this.#line.shift()?.();
+    }
+  }
+
+  #known(): { untilMs: number } | null {
+    return this.#empty && this.#empty.believedUntil > Date.now() ? { untilMs: this.#empty.untilMs } : null;
+  }
+
+  async #ask(call: GateCall): Promise<Slot | { untilMs: number }> {
+    const slot = new Slot(this.#options, call);
+    if (await slot.granted(PATIENCE_MS)) return slot;
+    for (;;) {
+      // An empty reservoir is a wait of seconds: not here. A busy lane is a wait of one call: here.
+      const refill = await this.#refillAt(call.weight);
+      if (slot.held) return slot;
+      if (refill !== null) {
+        this.#empty = { untilMs: refill, believedUntil: Math.min(refill, Date.now() + EMPTY_MEMORY_MS) };
+        slot.abandon();
+        return { untilMs: refill };
+      }
+      if (await slot.granted(Math.min(1_000, call.deadline - Date.now()))) return slot;
+      if (Date.now() >= call.deadline) {
+        slot.abandon();
+        return { untilMs: call.deadline };
+      }
+    }
+  }
+
+  /** @returns when the reservoir is refilled, or null while it is not what we wait for. */
+  async #refillAt(weight: number): Promise<number | null> {
+    const fields = ['reservoir', 'lastReservoirRefresh', 'reservoirRefreshInterval'] as const;
+    const [reservoir, last, interval] = (await this.#options.redis.hmget(this.#options.settingsKey, ...fields)).map(Number);
+    if (reservoir === undefined || last === undefined || !interval || reservoir >= weight) return null;
+    const at = last + interval;
+    return at <= Date.now() ? null : at;
+  }
+}
+
+/** One place in a Bottleneck limiter, asked for at once and held until it is given back. */
+export class Slot {
+  readonly #gate: GateOptions;
+  readonly #weight: number;
+  #free: (() => void) | null = null;
+  #onGrant: (() => void) | null = null;
+  #abandoned = false;
+
+  constructor(gate: GateOptions, call: GateCall) {
+    this.#gate = gate;
+    this.#weight = call.weight;
+    // A rejection is Bottleneck giving up on the slot (expired, disconnected); the call itself has its own deadline.
+    gate.limiter.schedule({ weight: call.weight, expiration: call.longestCallMs }, () => this.#run()).catch(() => undefined);
+  }
+
+  get held(): boolean {
+    return this.#free !== null;
+  }
+
+  async granted(withinMs: number): Promise<boolean> {
+    if (this.held) return true;
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => resolve(false), Math.max(0, withinMs));
+      this.#onGrant = () => {
+        clearTimeout(timer);
+        resolve(true);
+      };
+    });
+  }
+
+  /** Ends the hold. @param unused weight that goes back into the reservoir; below 0 it takes more out. */
+  giveBack(unused: number): void {
+    this.#free?.();
+    this.#refund(unused);
+  }
+
+  /** For a slot that was not granted: what it takes later goes back at once. */
+  abandon(): void {
+    if (this.held) this.giveBack(this.#weight);
+    this.#abandoned = true;
+  }
+
+  async #run(): Promise<void> {
+    if (this.#abandoned) {
+      this.#refund(this.#weight);
+      return;
+    }
+    await new Promise<void>((resolve) => {
+      this.#free = resolve;
+      this.#onGrant?.();
+    });
+  }
+
+  #refund(unused: number): void {
+    if (unused !== 0 && this.#gate.hasReservoir) this.#gate.limiter.incrementReservoir(unused).catch(() => undefined);
+  }
+}
+

@@ -1,0 +1,141 @@
+/**
+ * The limits of each provider, exact over all replicas: requests a minute and concurrent calls in one Bottleneck limiter,
+ * tokens a minute in another (a weight would count against the concurrency too). A provider without limits has neither.
+ *
+ * Short waits, for a free slot, happen here in memory. Long ones, for the next minute, are handed back to the caller, who puts
+ * the job aside: waiting in the queue keeps it durable, in order of priority, and out of the others' way.
+ */
+import Bottleneck from 'bottleneck';
+import type { Redis } from 'ioredis';
+import type { Logger } from '@llm-gateway/shared';
+import { bottleneckConnection } from './bottleneck-connection.js';
+import { Gate, type GateCall } from './gate.js';
+
+const MINUTE_MS = 60_000;
+/** Redis forgets a limiter that nobody used for this long. */
+const IDLE_MS = 10 * MINUTE_MS;
+
+export interface LaneLimits {
+  rpmLimit: number | null;
+  tpmLimit: number | null;
+  maxConcurrency: number | null;
+}
+
+export interface Permit {
+  /** Gives the slot back. @param actualTokens what the call really used; 0 where it was not made. */
+  release(actualTokens: number): void;
+}
+
+export type Admission = { kind: 'permit'; permit: Permit } | { kind: 'wait'; untilMs: number };
+
+interface Lane {
+  limits: LaneLimits;
+  calls: Gate | null;
+  tokens: Gate | null;
+}
+
+type Settings = Pick<Bottleneck.ConstructorOptions, 'maxConcurrent' | 'reservoir' | 'reservoirRefreshAmount' | 'reservoirRefreshInterval'>;
+
+const UNLIMITED: Permit = { release: () => undefined };
+
+export class Limiter {
+  readonly #lanes = new Map<string, Promise<Lane | null>>();
+  readonly #limits = new Map<string, LaneLimits>();
+  readonly #connection: Bottleneck.IORedisConnection;
+  readonly #redis: Redis;
+  readonly #logger: Logger;
+
+  /** @param redis a connection of its own; Bottleneck makes a second one from it for its notices. */
+  constructor(redis: Redis, logger: Logger) {
+    this.#redis = redis;
+    this.#logger = logger;
+    this.#connection = bottleneckConnection(redis);
+    this.#connection.on('error', (error: Error) => logger.debug({ err: error }, 'limiter connection failed, reconnecting'));
+  }
+
+  /** Takes a slot. @returns a permit; or the time (epoch ms) before which there can be none, at most the call's deadline or the next minute. */
+  async admit(provider: string, limits: LaneLimits, call: GateCall): Promise<Admission> {
+    if (isUnlimited(limits) && !this.#lanes.has(provider)) return { kind: 'permit', permit: UNLIMITED };
+    const lane = await this.#lane(provider, limits);
+    if (!lane) return { kind: 'permit', permit: UNLIMITED };
+    const slot = (await lane.calls?.take({ ...call, weight: 1 })) ?? null;
+    if (slot && 'untilMs' in slot) return { kind: 'wait', untilMs: slot.untilMs };
+    const budget = (await lane.tokens?.take(call)) ?? null;
+    if (budget && 'untilMs' in budget) {
+      // The call is not made, so it must not count against the requests either.
+      slot?.giveBack(1);
+      return { kind: 'wait', untilMs: budget.untilMs };
+    }
+    const release = (actualTokens: number) => {
+      slot?.giveBack(0);
+      budget?.giveBack(call.weight - actualTokens);
+    };
+    return { kind: 'permit', permit: { release } };
+  }
+
+  /** Forgets a provider's limiters in this process; what stands in Redis expires by itself. */
+  async drop(provider: string): Promise<void> {
+    const lane = await this.#lanes.get(provider);
+    this.#lanes.delete(provider);
+    this.#limits.delete(provider);
+    await Promise.all([lane?.calls?.close(), lane?.tokens?.close()]);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#lanes.keys()].map((provider) => this.drop(provider)));
+    await this.#connection.disconnect(false);
+  }
+
+  /** One set of limiters a provider, made anew when its limits change; the promise is kept, so that callers at once share it. */
+  async #lane(provider: string, limits: LaneLimits): Promise<Lane | null> {
+    const known = this.#limits.get(provider);
+    const making = this.#lanes.get(provider);
+    if (known && making && sameLimits(known, limits)) return making;
+    const lane = this.#makeLane(provider, limits);
+    this.#lanes.set(provider, lane);
+    this.#limits.set(provider, { ...limits });
+    lane.catch(() => this.#lanes.delete(provider));
+    const old = await making?.catch(() => null);
+    await Promise.all([old?.calls?.close(), old?.tokens?.close()]);
+    return lane;
+  }
+
+  async #makeLane(provider: string, limits: LaneLimits): Promise<Lane> {
+    const wantsCalls = limits.rpmLimit !== null || limits.maxConcurrency !== null;
+    const [calls, tokens] = await Promise.all([
+      wantsCalls ? this.#gate(`lgw.${provider}.calls`, { maxConcurrent: limits.maxConcurrency, ...perMinute(limits.rpmLimit) }) : null,
+      limits.tpmLimit !== null ? this.#gate(`lgw.${provider}.tokens`, { maxConcurrent: null, ...perMinute(limits.tpmLimit) }) : null,
+    ]);
+    return { limits, calls, tokens };
+  }
+
+  async #gate(id: string, settings: Settings): Promise<Gate> {
+    const limiter = new Bottleneck({ id, connection: this.#connection, ...settings, timeout: IDLE_MS } as Bottleneck.ConstructorOptions);
+    limiter.on('error', (error: Error) => this.#logger.debug({ err: error, limiter: id }, 'limiter failed'));
+    await limiter.ready();
+    const settingsKey = `b_${id}_settings`;
+    await this.#bringUpToDate(limiter, settingsKey, settings);
+    return new Gate({ limiter, redis: this.#redis, settingsKey, hasReservoir: settings.reservoirRefreshAmount !== null });
+  }
+
+  /** In Redis the first limiter's settings win: a change is written there too. What the minute has used already stays used. */
+  async #bringUpToDate(limiter: Bottleneck, settingsKey: string, settings: Settings): Promise<void> {
+    const stored = await this.#redis.hmget(settingsKey, 'maxConcurrent', 'reservoirRefreshAmount', 'reservoir');
+    const [max, amount, left] = stored.map((text) => (text ? Number(text) : null));
+    const wanted = settings.reservoirRefreshAmount ?? null;
+    if (max === (settings.maxConcurrent ?? null) && amount === wanted) return;
+    const used = amount !== null && amount !== undefined ? amount - (left ?? amount) : 0;
+    await limiter.updateSettings({ ...settings, reservoir: wanted === null ? null : wanted - used });
+  }
+}
+
+const isUnlimited = (limits: LaneLimits): boolean => limits.rpmLimit === null && limits.tpmLimit === null && limits.maxConcurrency === null;
+
+const sameLimits = (a: LaneLimits, b: LaneLimits): boolean =>
+  a.rpmLimit === b.rpmLimit && a.tpmLimit === b.tpmLimit && a.maxConcurrency === b.maxConcurrency;
+
+const perMinute = (amount: number | null): Settings => ({
+  reservoir: amount,
+  reservoirRefreshAmount: amount,
+  reservoirRefreshInterval: amount === null ? null : MINUTE_MS,
+});

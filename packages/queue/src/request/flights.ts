@@ -1,0 +1,55 @@
+/** Who leads: of identical cacheable requests, and of requests with the same idempotency key, one makes the provider call and the others share it. */
+import type { Redis } from 'ioredis';
+import { keys } from '../keys.js';
+import { RELEASE, REPLACE } from './scripts.js';
+
+/** A flight outlives its leader's deadline by this, so that a leader whose worker died is still found. */
+const FLIGHT_SLACK_MS = 60_000;
+const IDEMPOTENCY_TTL_SECONDS = 86_400;
+
+interface ScriptedRedis extends Redis {
+  lgwRelease(key: string, value: string): Promise<number>;
+  lgwReplace(key: string, expected: string, value: string, ttlMs: number): Promise<number>;
+}
+
+export interface IdempotencyRecord {
+  requestId: string;
+  bodyHash: string;
+}
+
+export class Flights {
+  readonly #redis: ScriptedRedis;
+
+  constructor(redis: Redis) {
+    redis.defineCommand('lgwRelease', { numberOfKeys: 1, lua: RELEASE });
+    redis.defineCommand('lgwReplace', { numberOfKeys: 1, lua: REPLACE });
+    this.#redis = redis as ScriptedRedis;
+  }
+
+  /** @returns the id of the request that leads this flight: `requestId` itself, or an earlier one. */
+  async lead(flight: string, requestId: string, remainingMs: number): Promise<string> {
+    const leader = await this.#redis.set(keys.flight(flight), requestId, 'PX', remainingMs + FLIGHT_SLACK_MS, 'NX', 'GET');
+    return leader ?? requestId;
+  }
+
+  /** Takes a flight over from a leader that ended without an answer for us. @returns false when somebody else was faster. */
+  async takeOver(flight: string, from: string, requestId: string, remainingMs: number): Promise<boolean> {
+    const replaced = await this.#redis.lgwReplace(keys.flight(flight), from, requestId, remainingMs + FLIGHT_SLACK_MS);
+    return replaced === 1;
+  }
+
+  async release(flight: string, requestId: string): Promise<void> {
+    await this.#redis.lgwRelease(keys.flight(flight), requestId);
+  }
+
+  /** @returns null when the key is ours now, else what it was first used for. */
+  async claimIdempotencyKey(hash: string, record: IdempotencyRecord): Promise<IdempotencyRecord | null> {
+    const first = await this.#redis.set(keys.idempotency(hash), JSON.stringify(record), 'EX', IDEMPOTENCY_TTL_SECONDS, 'NX', 'GET');
+    return first === null ? null : (JSON.parse(first) as IdempotencyRecord);
+  }
+
+  /** Gives a key back after a request that never reached a provider, so that the caller may try again with it. */
+  async releaseIdempotencyKey(hash: string, record: IdempotencyRecord): Promise<void> {
+    await this.#redis.lgwRelease(keys.idempotency(hash), JSON.stringify(record));
+  }
+}

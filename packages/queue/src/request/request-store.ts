@@ -1,0 +1,169 @@
+/** The durable state of requests in Redis: admitted, attempted, finished. Each method is one round trip and one atomic step. */
+import type { Redis } from 'ioredis';
+import { allShards, shardOf, usageAttempt, type UsageAttempt, type UsageEvent } from '@llm-gateway/shared';
+import { keys } from '../keys.js';
+import { requestHead, type RequestHead } from '../generate-job.js';
+import { readOutcome, type Outcome } from './outcome.js';
+import { ADMIT, CLOSE, FINISH, JOIN, LEAVE, OPEN } from './scripts.js';
+
+/** A request that nobody finished is given up this long after its deadline: longer than a killed worker's job takes to run again. */
+const GIVE_UP_SLACK_MS = 30_000;
+/** Unfinished state outlives its deadline by this, so that a long outage of Redis or of all workers loses no context. */
+const STATE_SLACK_SECONDS = 86_400;
+/** Longer outcomes are not pushed to the waiting replicas; they fetch them. */
+const MAX_PUSHED_BYTES = 256 * 1_024;
+const REPLY_PREFIX = keys.replies('');
+
+interface ScriptedRedis extends Redis {
+  lgwAdmit(request: string, unfinished: string, ...args: (string | number)[]): Promise<number>;
+  lgwJoin(request: string, result: string, apiId: string): Promise<string | number>;
+  lgwLeave(request: string, apiId: string): Promise<number>;
+  lgwOpen(request: string, result: string, ...args: (string | number)[]): Promise<string[]>;
+  lgwClose(request: string, ...args: (string | number)[]): Promise<number>;
+  lgwFinish(request: string, result: string, usage: string, unfinished: string, ...args: (string | number)[]): Promise<number>;
+}
+
+export type OpenReply =
+  | { kind: 'opened' | 'done' }
+  | { kind: 'superseded' | 'behind'; attempts: UsageAttempt[] };
+
+export interface StoredRequest {
+  head: RequestHead;
+  hop: number;
+  attempts: UsageAttempt[];
+}
+
+export interface Finish {
+  id: string;
+  outcome: Outcome;
+  event: UsageEvent;
+  /** What is still worth a row when the request had ended before: this worker's own attempt. */
+  late: UsageEvent | null;
+  resultTtlSeconds: number;
+  replyTo: string | null;
+}
+
+export class RequestStore {
+  readonly #redis: ScriptedRedis;
+
+  constructor(redis: Redis) {
+    redis.defineCommand('lgwAdmit', { numberOfKeys: 2, lua: ADMIT });
+    redis.defineCommand('lgwJoin', { numberOfKeys: 2, lua: JOIN });
+    redis.defineCommand('lgwLeave', { numberOfKeys: 1, lua: LEAVE });
+    redis.defineCommand('lgwOpen', { numberOfKeys: 2, lua: OPEN });
+    redis.defineCommand('lgwClose', { numberOfKeys: 1, lua: CLOSE });
+    redis.defineCommand('lgwFinish', { numberOfKeys: 4, lua: FINISH });
+    this.#redis = redis as ScriptedRedis;
+  }
+
+  /** Registers a request with its first waiter. Doing it twice changes nothing but the count of waiters. */
+  async admit(head: RequestHead): Promise<void> {
+    const giveUpAt = head.deadline + GIVE_UP_SLACK_MS;
+    const ttl = Math.ceil((head.deadline - head.createdAt) / 1_000) + STATE_SLACK_SECONDS;
+    const { id, replyTo } = head;
+    await this.#redis.lgwAdmit(keys.request(id), keys.unfinished(shardOf(id)), id, JSON.stringify(head), replyTo ?? '', giveUpAt, ttl);
+  }
+
+  /** Adds a waiter. @returns the outcome if the request has ended, else whether the request is known. */
+  async join(id: string, apiId: string): Promise<Outcome | 'pending' | 'unknown'> {
+    const reply = await this.#redis.lgwJoin(keys.request(id), keys.result(id), apiId);
+    if (typeof reply === 'string') return readOutcome(reply);
+    return reply === 1 ? 'pending' : 'unknown';
+  }
+
+  /** Takes a waiter away. @returns true when nobody waits any more. */
+  async leave(id: string, apiId: string): Promise<boolean> {
+    return (await this.#redis.lgwLeave(keys.request(id), apiId)) === 0;
+  }
+
+  async openAttempt(id: string, hop: number, attempt: UsageAttempt): Promise<OpenReply> {
+    const [kind, ...attempts] = await this.#redis.lgwOpen(
+      keys.request(id),
+      keys.result(id),
+      hop,
+      attempt.number,
+      JSON.stringify(attempt),
+    );
+    if (kind === 'superseded' || kind === 'behind') return { kind, attempts: attempts.map(readAttempt) };
+    return { kind: kind === 'opened' ? 'opened' : 'done' };
+  }
+
+  /** Closes an attempt after which the request goes on, on lane `hop` (its own or a later one). */
+  async closeAttempt(id: string, attempt: UsageAttempt, hop: number): Promise<void> {
+    await this.#redis.lgwClose(keys.request(id), attempt.number, JSON.stringify(attempt), hop);
+  }
+
+  /** Sends a request on to lane `hop` without an attempt. */
+  async moveTo(id: string, hop: number): Promise<void> {
+    await this.#redis.lgwClose(keys.request(id), 0, '', hop);
+  }
+
+  /** Ends a request. @returns false when it had ended before; then nothing but `late` was written. */
+  async finish({ id, outcome, event, late, resultTtlSeconds, replyTo }: Finish): Promise<boolean> {
+    const json = JSON.stringify(outcome);
+    // The channel carries a sequence, so that streaming will need no second path: this is its last message.
+    const notice = json.length > MAX_PUSHED_BYTES ? `{"id":"${id}","fetch":true}` : `{"id":"${id}","done":${json}}`;
+    const shard = shardOf(id);
+    const finished = await this.#redis.lgwFinish(
+      keys.request(id),
+      keys.result(id),
+      keys.usage(shard),
+      keys.unfinished(shard),
+      id,
+      json,
+      JSON.stringify(event),
+      late ? JSON.stringify(late) : '',
+      resultTtlSeconds,
+      notice,
+      REPLY_PREFIX,
+      replyTo ?? '',
+    );
+    return finished === 1;
+  }
+
+  /** @returns the outcomes of those that have ended, by id. */
+  async outcomes(ids: readonly string[]): Promise<Map<string, Outcome>> {
+    const found = new Map<string, Outcome>();
+    const pipeline = this.#redis.pipeline();
+    for (const id of ids) pipeline.get(keys.result(id));
+    const replies = (await pipeline.exec()) ?? [];
+    ids.forEach((id, index) => {
+      const [error, json] = replies[index] ?? [null, null];
+      if (error) throw error;
+      if (typeof json === 'string') found.set(id, readOutcome(json));
+    });
+    return found;
+  }
+
+  async read(id: string): Promise<StoredRequest | null> {
+    const fields = await this.#redis.hgetall(keys.request(id));
+    if (fields.head === undefined) return null;
+    const attempts = Object.keys(fields).filter((field) => /^a\d+$/.test(field));
+    attempts.sort((a, b) => Number(a.slice(1)) - Number(b.slice(1)));
+    return {
+      head: requestHead.parse(JSON.parse(fields.head)),
+      hop: Number(fields.hop ?? 0),
+      attempts: attempts.map((field) => readAttempt(fields[field] ?? '')),
+    };
+  }
+
+  /** Keeps an outcome that was made without a job, for an idempotency key's next caller. */
+  async storeOutcome(id: string, outcome: Outcome, ttlSeconds: number): Promise<void> {
+    await this.#redis.set(keys.result(id), JSON.stringify(outcome), 'EX', ttlSeconds, 'NX');
+  }
+
+  /** @returns ids of requests that should have ended by `now`, at most `limit` a shard. */
+  async overdue(now: number, limit: number): Promise<string[]> {
+    const pipeline = this.#redis.pipeline();
+    for (const shard of allShards()) pipeline.zrangebyscore(keys.unfinished(shard), '-inf', now, 'LIMIT', 0, limit);
+    const replies = (await pipeline.exec()) ?? [];
+    return replies.flatMap(([, ids]) => (ids as string[] | null) ?? []);
+  }
+
+  /** Forgets that a request is unfinished: it has ended, or nothing is known of it any more. */
+  async forgetUnfinished(id: string): Promise<void> {
+    await this.#redis.zrem(keys.unfinished(shardOf(id)), id);
+  }
+}
+
+const readAttempt = (json: string): UsageAttempt => usageAttempt.parse(JSON.parse(json));

@@ -1,0 +1,104 @@
+/**
+ * The transitions of a request, each one atomic. Lua, because a result, its usage event and the notice to its waiters must
+ * happen together or not at all, and because two workers that hold the same job must not both believe they are first.
+ *
+ * A request's hash has the fields `head` (JSON), `hop`, `a1`, `a2`, … (attempts, JSON), `w:<api id>` (how many callers wait
+ * on that replica).
+ */
+
+/** Registers a new request. KEYS request, unfinished; ARGV id, head, api id or '', give-up time, ttl s. */
+export const ADMIT = `
+redis.call('HSETNX', KEYS[1], 'head', ARGV[2])
+redis.call('HSETNX', KEYS[1], 'hop', '0')
+if ARGV[3] ~= '' then redis.call('HINCRBY', KEYS[1], 'w:' .. ARGV[3], 1) end
+redis.call('EXPIRE', KEYS[1], ARGV[5])
+redis.call('ZADD', KEYS[2], ARGV[4], ARGV[1])
+return 1`;
+
+/** One more caller waits for a request. KEYS request, result; ARGV api id. @returns the outcome if there is one, else 1 (known) or 0. */
+export const JOIN = `
+local result = redis.call('GET', KEYS[2])
+if result then return result end
+local known = redis.call('EXISTS', KEYS[1])
+redis.call('HINCRBY', KEYS[1], 'w:' .. ARGV[1], 1)
+if known == 0 then redis.call('EXPIRE', KEYS[1], 60) end
+return known`;
+
+/** A caller hung up. KEYS request; ARGV api id. @returns how many still wait, or -1 when the request is not known. */
+export const LEAVE = `
+if redis.call('HEXISTS', KEYS[1], 'head') == 0 then return -1 end
+redis.call('HINCRBY', KEYS[1], 'w:' .. ARGV[1], -1)
+local waiting = 0
+local fields = redis.call('HGETALL', KEYS[1])
+for i = 1, #fields, 2 do
+  if string.sub(fields[i], 1, 2) == 'w:' then waiting = waiting + tonumber(fields[i + 1]) end
+end
+return waiting`;
+
+/**
+ * Opens an attempt, before its call is made. It is written as what it is if nobody ever comes back to it: abandoned.
+ * KEYS request, result; ARGV hop, number, attempt JSON.
+ * @returns {'opened' | 'done' | 'superseded' | 'behind', ...attempts JSON so far}. 'superseded': the request has moved to a
+ * later lane. 'behind': that attempt number is taken, by an earlier run or lane; look at the attempts and try again.
+ */
+export const OPEN = `
+local function answer(kind)
+  local reply = { kind }
+  local n = 1
+  while true do
+    local attempt = redis.call('HGET', KEYS[1], 'a' .. n)
+    if not attempt then return reply end
+    reply[#reply + 1] = attempt
+    n = n + 1
+  end
+end
+if redis.call('EXISTS', KEYS[2]) == 1 then return { 'done' } end
+if tonumber(redis.call('HGET', KEYS[1], 'hop') or '0') > tonumber(ARGV[1]) then return answer('superseded') end
+if redis.call('HEXISTS', KEYS[1], 'a' .. ARGV[2]) == 1 then return answer('behind') end
+redis.call('HSET', KEYS[1], 'a' .. ARGV[2], ARGV[3])
+return { 'opened' }`;
+
+/** Closes an attempt that was not the last. KEYS request; ARGV number, attempt JSON or '', hop from now on. */
+export const CLOSE = `
+if redis.call('HEXISTS', KEYS[1], 'head') == 0 then return 0 end
+if ARGV[2] ~= '' then redis.call('HSET', KEYS[1], 'a' .. ARGV[1], ARGV[2]) end
+if tonumber(ARGV[3]) > tonumber(redis.call('HGET', KEYS[1], 'hop') or '0') then redis.call('HSET', KEYS[1], 'hop', ARGV[3]) end
+return 1`;
+
+/**
+ * Ends a request, once: result, usage event and notices in one step. KEYS request, result, usage stream, unfinished;
+ * ARGV id, outcome JSON, usage event JSON, late usage event JSON or '', result ttl s, notice JSON, reply channel prefix, reply to or ''.
+ * @returns 1, or 0 when the request had ended before: then only the late event is written.
+ */
+export const FINISH = `
+if not redis.call('SET', KEYS[2], ARGV[2], 'NX', 'EX', ARGV[5]) then
+  if ARGV[4] ~= '' then redis.call('XADD', KEYS[3], '*', 'e', ARGV[4]) end
+  return 0
+end
+redis.call('XADD', KEYS[3], '*', 'e', ARGV[3])
+redis.call('ZREM', KEYS[4], ARGV[1])
+local told = {}
+if ARGV[8] ~= '' then
+  told[ARGV[8]] = true
+  redis.call('PUBLISH', ARGV[7] .. ARGV[8], ARGV[6])
+end
+local fields = redis.call('HGETALL', KEYS[1])
+for i = 1, #fields, 2 do
+  if string.sub(fields[i], 1, 2) == 'w:' then
+    local api = string.sub(fields[i], 3)
+    if not told[api] then redis.call('PUBLISH', ARGV[7] .. api, ARGV[6]) end
+  end
+end
+redis.call('EXPIRE', KEYS[1], ARGV[5])
+return 1`;
+
+/** Frees a key if it still holds our value. KEYS key; ARGV value. */
+export const RELEASE = `
+if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
+return 0`;
+
+/** Replaces a key's value if it still holds the expected one. KEYS key; ARGV expected, value, ttl ms. */
+export const REPLACE = `
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+return 1`;
