@@ -1,7 +1,11 @@
 // Three kinds of tests, told apart by their names: `x.test.ts` needs no service, `x.it.test.ts` real PostgreSQL and Redis,
 // `x.e2e.test.ts` the built processes. Sources are imported as TypeScript; processes run from dist.
+import { resolve } from 'node:path';
+
+const rootDir = resolve(import.meta.dirname, '..');
+
 const common = {
-  rootDir: '..',
+  rootDir,
   testEnvironment: 'node',
   extensionsToTreatAsEsm: ['.ts'],
   transform: { '^.+\\.ts$': ['@swc/jest', { jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, module: { type: 'es6' } }] },
@@ -9,12 +13,12 @@ const common = {
     '^@llm-gateway/([a-z-]+)$': '<rootDir>/packages/$1/src/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
-  modulePathIgnorePatterns: ['/dist/', '/\\.data/'],
+  modulePathIgnorePatterns: ['<rootDir>/(packages|apps)/[^/]+/dist/', '<rootDir>/\\.data/'],
 };
-const integration = { globalSetup: '<rootDir>/packages/local-services/test/jest-setup.ts', globalTeardown: '<rootDir>/packages/local-services/test/jest-teardown.ts' };
+const integration = { globalSetup: '<rootDir>/packages/local-services/test/jest-setup.js', globalTeardown: '<rootDir>/packages/local-services/test/jest-teardown.js' };
 
 export default {
-  rootDir: '..',
+  rootDir,
   maxWorkers: 2,
   projects: [
     { ...common, displayName: 'unit', testMatch: ['<rootDir>/{packages,apps}/*/test/**/*.test.ts'], testPathIgnorePatterns: ['\\.it\\.test\\.ts$', '\\.e2e\\.test\\.ts$'] },
