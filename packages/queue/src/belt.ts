@@ -4,7 +4,7 @@ import type { Redis } from 'ioredis';
 import type { Logger } from '@llm-gateway/shared';
 import { generateJob, type GenerateJobPayload } from './generate-job.js';
 import { keys } from './keys.js';
-import { redisOptions, type RedisRole } from './redis/connect.js';
+import { bullConnection, type RedisRole } from './redis/connect.js';
 
 export type JobState = 'waiting' | 'active' | 'completed' | 'failed' | 'gone';
 
@@ -71,7 +71,7 @@ export class Belt {
     const known = this.#queues.get(provider);
     if (known) return known;
     const queue = new Queue(generateJob.queue(provider), {
-      connection: { ...redisOptions(this.#options.redisUrl, this.#options.role) },
+      connection: bullConnection(this.#options.redisUrl, this.#options.role),
       prefix: keys.queuePrefix(provider),
       // A queue that waits for its connection would hang the caller while Redis is down.
       skipWaitingForReady: this.#options.role === 'fail-fast',

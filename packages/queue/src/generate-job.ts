@@ -22,6 +22,8 @@ export const requestHead = z.object({
   /** How long the outcome is kept for callers who come back for it. */
   resultTtlSeconds: z.int(),
   priority: z.int(),
+  /** The candidates' providers, in order: with the request's hop they tell which queue holds its job. */
+  lanes: z.array(z.string()),
   relatedTo: z.string().nullable(),
 });
 export type RequestHead = z.infer<typeof requestHead>;
@@ -42,7 +44,7 @@ export const generateJob = {
   /** Follows from the request, so that a hop made twice is one job. BullMQ allows no ':' in it. */
   jobId: (requestId: string, hop: number) => `${requestId}-${hop}`,
   payload: generateJobPayload,
-  options: { attempts: 1, removeOnComplete: { age: 3_600, count: 10_000 }, removeOnFail: { age: 604_800, count: 50_000 }, stackTraceLimit: 0 },
+  options: { attempts: 1, removeOnComplete: { age: 3_600, count: 1_000 }, removeOnFail: { age: 604_800, count: 10_000 }, stackTraceLimit: 0 },
   /** A killed worker's job runs again within lock + stalled interval; twice at most, then it is failed as poison. */
   worker: { lockDuration: 10_000, stalledInterval: 5_000, maxStalledCount: 2, drainDelay: 5 },
 } as const;

@@ -3,7 +3,7 @@ import { DelayedError, UnrecoverableError, Worker, type Job } from 'bullmq';
 import type { Logger } from '@llm-gateway/shared';
 import { generateJob, generateJobPayload, type GenerateJobPayload } from './generate-job.js';
 import { keys } from './keys.js';
-import { redisOptions } from './redis/connect.js';
+import { bullConnection } from './redis/connect.js';
 
 /** What became of a job's stay on this lane. `later`: it comes back at the given time (epoch ms). */
 export type LaneResult = { kind: 'answered' | 'moved' } | { kind: 'failed'; message: string } | { kind: 'later'; at: number };
@@ -31,7 +31,7 @@ export class LaneWorker {
     this.#options = options;
     const { provider, logger } = options;
     this.#worker = new Worker(generateJob.queue(provider), (job, token) => this.#process(job, token), {
-      connection: { ...redisOptions(options.redisUrl, 'patient') },
+      connection: bullConnection(options.redisUrl, 'patient'),
       prefix: keys.queuePrefix(provider),
       concurrency: options.concurrency,
       name: options.workerId,

@@ -22,7 +22,10 @@ export type ResponseFormat = z.infer<typeof responseFormat>;
 export const cacheOptions = z.strictObject({
   mode: z.enum(['default', 'off', 'refresh', 'only']).default('default'),
   ttl_seconds: z.int().min(1).max(31_536_000).optional(),
-  scope: z.enum(['global', 'service', 'customer']).default('global'),
+  scope: z
+    .enum(['global', 'service', 'customer'])
+    .optional()
+    .describe('Who shares the answer. Unless said otherwise: the customer where one is named, else the service. Wider sharing is asked for.'),
 });
 
 const stopText = wireText(500).min(1, 'must not be empty');

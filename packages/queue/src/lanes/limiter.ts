@@ -22,8 +22,8 @@ export interface LaneLimits {
 }
 
 export interface Permit {
-  /** Gives the slot back. @param actualTokens what the call really used; 0 where it was not made. */
-  release(actualTokens: number): void;
+  /** Gives the slot back. @param usedTokens what the call really used; null where it was not made, and counts for nothing. */
+  release(usedTokens: number | null): void;
 }
 
 export type Admission = { kind: 'permit'; permit: Permit } | { kind: 'wait'; untilMs: number };
@@ -66,9 +66,9 @@ export class Limiter {
       slot?.giveBack(1);
       return { kind: 'wait', untilMs: budget.untilMs };
     }
-    const release = (actualTokens: number) => {
-      slot?.giveBack(0);
-      budget?.giveBack(call.weight - actualTokens);
+    const release = (usedTokens: number | null) => {
+      slot?.giveBack(usedTokens === null ? 1 : 0);
+      budget?.giveBack(call.weight - (usedTokens ?? 0));
     };
     return { kind: 'permit', permit: { release } };
   }

@@ -1,4 +1,5 @@
 /** Redis connections. Two tempers: the API fails fast, because a caller waits; a worker waits out an outage, because the work is durable. */
+import type { ConnectionOptions } from 'bullmq';
 import { Redis, type RedisOptions } from 'ioredis';
 import type { Logger } from '@llm-gateway/shared';
 
@@ -15,8 +16,7 @@ const ROLE_OPTIONS: Record<RedisRole, RedisOptions> = {
 /** Short waits between reconnects: every second without Redis is a second in direct mode. */
 const retryStrategy = (times: number): number => Math.min(50 * times, 500);
 
-/** @returns options for `url`, as BullMQ wants them (it makes its own connections from them). */
-export function redisOptions(url: string, role: RedisRole): RedisOptions {
+function redisOptions(url: string, role: RedisRole): RedisOptions {
   const { protocol, hostname, port, username, password, pathname } = new URL(url);
   return {
     host: hostname.replace(/^\[|\]$/g, ''),
@@ -30,6 +30,9 @@ export function redisOptions(url: string, role: RedisRole): RedisOptions {
     ...ROLE_OPTIONS[role],
   };
 }
+
+/** Options rather than a client: BullMQ makes its own connections. Its types describe ioredis 5; the options are the same. */
+export const bullConnection = (url: string, role: RedisRole): ConnectionOptions => redisOptions(url, role) as ConnectionOptions;
 
 /** Connects in the background and goes on reconnecting for ever; errors are logged once per outage, never thrown into the process. */
 export function connectRedis(url: string, role: RedisRole, logger: Logger, overrides: RedisOptions = {}): Redis {

@@ -68,6 +68,7 @@ return 1`;
 /**
  * Ends a request, once: result, usage event and notices in one step. KEYS request, result, usage stream, unfinished;
  * ARGV id, outcome JSON, usage event JSON, late usage event JSON or '', result ttl s, notice JSON, reply channel prefix, reply to or ''.
+ * The event says `gone` where every caller had hung up by then.
  * @returns 1, or 0 when the request had ended before: then only the late event is written.
  */
 export const FINISH = `
@@ -75,20 +76,25 @@ if not redis.call('SET', KEYS[2], ARGV[2], 'NX', 'EX', ARGV[5]) then
   if ARGV[4] ~= '' then redis.call('XADD', KEYS[3], '*', 'e', ARGV[4]) end
   return 0
 end
-redis.call('XADD', KEYS[3], '*', 'e', ARGV[3])
 redis.call('ZREM', KEYS[4], ARGV[1])
 local told = {}
 if ARGV[8] ~= '' then
   told[ARGV[8]] = true
   redis.call('PUBLISH', ARGV[7] .. ARGV[8], ARGV[6])
 end
+local everybodyLeft = false
+local waiting = 0
 local fields = redis.call('HGETALL', KEYS[1])
 for i = 1, #fields, 2 do
   if string.sub(fields[i], 1, 2) == 'w:' then
+    everybodyLeft = true
+    waiting = waiting + tonumber(fields[i + 1])
     local api = string.sub(fields[i], 3)
     if not told[api] then redis.call('PUBLISH', ARGV[7] .. api, ARGV[6]) end
   end
 end
+everybodyLeft = everybodyLeft and waiting <= 0
+redis.call('XADD', KEYS[3], '*', 'e', ARGV[3], 'gone', everybodyLeft and '1' or '0')
 redis.call('EXPIRE', KEYS[1], ARGV[5])
 return 1`;
 

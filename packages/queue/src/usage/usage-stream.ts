@@ -103,7 +103,7 @@ export class UsageReader {
     for (const [stream, entries] of streams) {
       for (const [entryId, fields] of entries) {
         const json = fields?.[1] ?? '';
-        const event = parseEvent(json);
+        const event = parseEvent(json, fields?.[3] === '1');
         if (event) good.push({ stream, entryId, json, event });
         else await this.bury({ stream, entryId, json }, 'not a usage event of this version');
       }
@@ -112,10 +112,13 @@ export class UsageReader {
   }
 }
 
-function parseEvent(json: string): UsageEvent | null {
+/** @param gone what only the script that ended the request knew: its callers had hung up. */
+function parseEvent(json: string, gone: boolean): UsageEvent | null {
   try {
     const parsed = usageEvent.safeParse(JSON.parse(json));
-    return parsed.success ? parsed.data : null;
+    if (!parsed.success) return null;
+    if (gone && parsed.data.log) parsed.data.log.clientGone = true;
+    return parsed.data;
   } catch {
     return null;
   }

@@ -1,0 +1,94 @@
+/** Waiting for a request's outcome, until it comes, the deadline passes, or the caller hangs up. */
+import { endAbandoned } from '@llm-gateway/engine';
+import { broadcastCancellation, type Outcome } from '@llm-gateway/queue';
+import { GatewayError } from '@llm-gateway/shared';
+import type { GenerateDeps } from './deps.js';
+
+/** A worker aborts its call at the deadline and then says so: its own word is better than ours. */
+const LAST_WORD_MS = 500;
+
+export class CallerGone extends Error {
+  override readonly name = 'CallerGone';
+}
+
+export interface Wait {
+  requestId: string;
+  /** Epoch ms: this caller's own deadline. */
+  deadline: number;
+  /** Aborts when the caller hangs up. */
+  signal: AbortSignal;
+  /** May the request be ended when its last caller has gone? */
+  cancellable: boolean;
+  /** Is it this caller's own request, or did it join another's? */
+  owns: boolean;
+}
+
+/** @throws CallerGone; GatewayError timeout when the deadline passes in silence. */
+export async function awaitOutcome(deps: GenerateDeps, wait: Wait, pending: { outcome: Promise<Outcome>; stop: () => void }): Promise<Outcome> {
+  const { requestId, deadline, signal } = wait;
+  let timer: NodeJS.Timeout | undefined;
+  let onAbort: () => void = () => undefined;
+  const ended = new Promise<'deadline' | 'gone'>((resolve) => {
+    timer = setTimeout(() => resolve('deadline'), Math.max(0, deadline - Date.now()) + LAST_WORD_MS);
+    onAbort = () => resolve('gone');
+    signal.addEventListener('abort', onAbort);
+    if (signal.aborted) resolve('gone');
+  });
+  try {
+    const first = await Promise.race([pending.outcome, ended]);
+    if (first === 'gone') {
+      await hangUp(deps, wait);
+      throw new CallerGone();
+    }
+    return first === 'deadline' ? await atDeadline(deps, wait) : first;
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', onAbort);
+    pending.stop();
+  }
+}
+
+/** The reply may have been missed, and a job that nobody has taken is ended by its owner; one in a worker's hands ends by itself. */
+async function atDeadline(deps: GenerateDeps, { requestId, owns }: Wait): Promise<Outcome> {
+  const timeout = new GatewayError('timeout', "the request's deadline passed");
+  try {
+    const missed = await deps.replies.lastLook(requestId);
+    if (missed) return missed;
+    if (!owns) await deps.store.leave(requestId, deps.apiId);
+    else if (await removeWaiting(deps, requestId)) {
+      await endAbandoned(deps, requestId, { code: 'timeout', message: "the request's deadline passed before a worker was free" });
+    }
+    const ended = await deps.replies.lastLook(requestId);
+    if (ended) return ended;
+  } catch (error) {
+    deps.logger.debug({ err: error, requestId }, 'last look at a late request failed');
+  }
+  throw timeout;
+}
+
+/** @returns true when the request's job was still waiting and is now out of the queue. */
+export async function removeWaiting(deps: GenerateDeps, requestId: string): Promise<boolean> {
+  const stored = await deps.store.read(requestId);
+  if (!stored) return false;
+  const provider = stored.head.lanes[stored.hop];
+  return provider !== undefined && (await deps.belt.remove(provider, requestId, stored.hop));
+}
+
+/**
+ * The last caller to leave takes a waiting request along. One that is with its provider is paid for anyway: where its answer
+ * can be cached it is let finish, else the call is ended.
+ */
+async function hangUp(deps: GenerateDeps, { requestId, cancellable }: Wait): Promise<void> {
+  try {
+    const last = await deps.store.leave(requestId, deps.apiId);
+    if (!last || !cancellable) return;
+    if (await removeWaiting(deps, requestId)) {
+      await endAbandoned(deps, requestId, { code: 'cancelled', message: 'every caller had hung up' });
+      return;
+    }
+    const stored = await deps.store.read(requestId);
+    if (stored && stored.head.cache === null) await broadcastCancellation(deps.redis, requestId);
+  } catch (error) {
+    deps.logger.debug({ err: error, requestId }, 'a request whose caller hung up could not be cancelled');
+  }
+}

@@ -1,0 +1,101 @@
+/** Makes this replica's end of the belt: connections, reply channel, lane monitor, configuration, and the two routers of the main job. */
+import type { Db, EncryptionKeys } from '@llm-gateway/db';
+import { ConfigWatcher, endAbandoned, POISONED, ProviderPool } from '@llm-gateway/engine';
+import type { EgressRules } from '@llm-gateway/providers';
+import {
+  Belt,
+  connectRedis,
+  evictionWarning,
+  Flights,
+  LaneHealth,
+  ReplyBus,
+  RequestStore,
+  ResponseCache,
+  waitUntilReady,
+  type Redis,
+} from '@llm-gateway/queue';
+import type { Logger } from '@llm-gateway/shared';
+import type { Router } from 'express';
+import { jobsRouter } from '../jobs/router.js';
+import { LaneMonitor } from '../lanes/lane-monitor.js';
+import type { GenerateDeps } from './deps.js';
+import { generateRouter } from './router.js';
+
+/** A start without Redis goes on after this: the process answers, and says so in its readiness. */
+const REDIS_AT_START_MS = 3_000;
+
+export interface GenerateComposition {
+  routers: { generate: Router; jobs: Router };
+  config: ConfigWatcher;
+  lanes: LaneMonitor;
+  belt: Belt;
+  close(): Promise<void>;
+}
+
+export interface GenerateOptions {
+  apiId: string;
+  db: Db;
+  logger: Logger;
+  encryptionKeys: EncryptionKeys;
+  egressAllow: EgressRules;
+  env: { REDIS_URL: string; CACHE_REDIS_URL: string; QUEUE_MAX_DEPTH: number; CACHE_TTL_SECONDS: number };
+}
+
+export async function composeGenerate({ apiId, db, logger, encryptionKeys, egressAllow, env }: GenerateOptions): Promise<GenerateComposition> {
+  const redis = connectRedis(env.REDIS_URL, 'fail-fast', logger);
+  const subscriber = connectRedis(env.REDIS_URL, 'patient', logger);
+  const cacheInOrder = env.CACHE_REDIS_URL === env.REDIS_URL;
+  const cacheRedis = cacheInOrder ? redis : connectRedis(env.CACHE_REDIS_URL, 'fail-fast', logger);
+  await Promise.all([redis, subscriber].map((client) => waitUntilReady(client, REDIS_AT_START_MS)));
+  warnAboutEviction(redis, logger);
+
+  const config = new ConfigWatcher({ db, redis, subscriber, logger });
+  const store = new RequestStore(redis);
+  const belt = new Belt({ redisUrl: env.REDIS_URL, role: 'fail-fast', redis, logger });
+  const lanes = new LaneMonitor(new LaneHealth(redis), () => config.current().providers.map((provider) => provider.name));
+  const replies = new ReplyBus({ apiId, subscriber, store, logger, onStuck: (requestId) => endIfDead(deps, requestId) });
+  const deps: GenerateDeps = {
+    apiId,
+    redis,
+    db,
+    store,
+    belt,
+    lanes,
+    replies,
+    config,
+    cacheInOrder,
+    flights: new Flights(redis),
+    cache: new ResponseCache(cacheRedis),
+    providers: new ProviderPool({ current: () => config.current(), encryptionKeys, egressAllow }),
+    logger,
+    queueMaxDepth: env.QUEUE_MAX_DEPTH,
+    cacheTtlSeconds: env.CACHE_TTL_SECONDS,
+  };
+  config.onChange((snapshot) => void belt.retain(snapshot.providers.map((provider) => provider.name)));
+  await config.start();
+  await lanes.start();
+
+  const close = async () => {
+    lanes.stop();
+    config.stop();
+    replies.close();
+    await belt.close().catch(() => undefined);
+    for (const client of new Set([redis, subscriber, cacheRedis])) client.disconnect();
+  };
+  return { routers: { generate: generateRouter(deps), jobs: jobsRouter(deps) }, config, lanes, belt, close };
+}
+
+/** A job that BullMQ failed without running it sends no reply: whoever waits looks at the job itself. */
+async function endIfDead(deps: GenerateDeps, requestId: string): Promise<void> {
+  const stored = await deps.store.read(requestId);
+  const provider = stored?.head.lanes[stored.hop];
+  if (!stored || provider === undefined) return;
+  if ((await deps.belt.state(provider, requestId, stored.hop)) === 'failed') await endAbandoned(deps, requestId, POISONED);
+}
+
+function warnAboutEviction(redis: Redis, logger: Logger): void {
+  evictionWarning(redis)
+    .then((warning) => warning && logger.warn(warning))
+    // A managed Redis may refuse CONFIG: then its operator must know.
+    .catch(() => undefined);
+}

@@ -1,0 +1,63 @@
+import { Router, type Request, type Response } from 'express';
+import { GatewayError, generateRequest } from '@llm-gateway/shared';
+import { callerOf } from '../auth/caller.js';
+import { parse } from '../http/parse.js';
+import type { Answer, Queued } from './answer.js';
+import { CallerGone } from './await-outcome.js';
+import type { GenerateDeps } from './deps.js';
+import { generate } from './generate.js';
+
+export function generateRouter(deps: GenerateDeps): Router {
+  const router = Router();
+  router.post('/', async (req, res) => {
+    const request = parse(generateRequest, req.body);
+    const call = { caller: callerOf(res), request, idempotencyKey: idempotencyKey(req), isAsync: isAsync(req), signal: hangUpSignal(res) };
+    try {
+      send(res, await generate(deps, call));
+    } catch (error) {
+      if (error instanceof CallerGone) return;
+      throw error;
+    }
+  });
+  return router;
+}
+
+function idempotencyKey(req: Request): string | null {
+  const key = req.get('idempotency-key');
+  if (key === undefined) return null;
+  if (key.length >= 1 && key.length <= 255) return key;
+  const details = [{ path: 'Idempotency-Key', message: 'must be 1 to 255 characters long' }];
+  throw new GatewayError('invalid_request', 'the request is not valid', { details });
+}
+
+const isAsync = (req: Request): boolean =>
+  req.query.mode === 'async' || (req.get('prefer') ?? '').split(',').some((preference) => preference.trim().toLowerCase() === 'respond-async');
+
+function hangUpSignal(res: Response): AbortSignal {
+  const controller = new AbortController();
+  res.on('close', () => {
+    if (!res.writableEnded) controller.abort();
+  });
+  return controller.signal;
+}
+
+function send(res: Response, reply: Answer | Queued): void {
+  if (reply.kind === 'queued') {
+    const { id, status, position } = reply;
+    res.status(202).location(`/api/v1/jobs/${id}`).json({ id, status, position });
+    return;
+  }
+  const { result, cacheStatus, timings, replayed } = reply;
+  // A stale answer is a hit by the contract's words; its warning says the rest.
+  res.set('X-Cache', cacheStatus === 'STALE' ? 'HIT' : cacheStatus);
+  res.set('Server-Timing', serverTiming(timings, result.latency_ms));
+  if (replayed) res.set('Idempotency-Replayed', 'true');
+  res.json(result);
+}
+
+function serverTiming(timings: Answer['timings'], totalMs: number): string {
+  const parts = timings ? { queue: timings.queueMs, limiter: timings.limiterMs, provider: timings.providerMs } : {};
+  return Object.entries({ ...parts, total: totalMs })
+    .map(([name, ms]) => `${name};dur=${ms}`)
+    .join(', ');
+}

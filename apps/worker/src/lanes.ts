@@ -1,0 +1,86 @@
+/** The lanes that this process serves: one BullMQ worker for each provider that is there, as providers come and go. */
+import type { GenerateJobPayload, LaneHealth, LaneResult, Limiter } from '@llm-gateway/queue';
+import { LaneWorker } from '@llm-gateway/queue';
+import type { ConfigSnapshot, Logger } from '@llm-gateway/shared';
+
+/** How long a lane without a worker goes unnoticed by the API: heartbeats come this often. */
+const HEARTBEAT_MS = 1_000;
+
+export interface LanesOptions {
+  workerId: string;
+  redisUrl: string;
+  concurrency: number;
+  /** Serve just these; undefined: all. */
+  only: readonly string[] | undefined;
+  health: LaneHealth;
+  limiter: Limiter;
+  logger: Logger;
+  handle: (payload: GenerateJobPayload, signal: AbortSignal) => Promise<LaneResult>;
+  onPoison: (payload: GenerateJobPayload) => Promise<void>;
+}
+
+export class Lanes {
+  readonly #workers = new Map<string, LaneWorker>();
+  /** Removed lanes that still finish what they hold. */
+  readonly #closing = new Set<Promise<void>>();
+  readonly #options: LanesOptions;
+  readonly #heartbeat: NodeJS.Timeout;
+
+  constructor(options: LanesOptions) {
+    this.#options = options;
+    this.#heartbeat = setInterval(() => void this.#beat(), HEARTBEAT_MS);
+  }
+
+  /** Serves what the configuration names, and nothing else. A disabled provider keeps its lane: its waiting jobs move on from there. */
+  follow(snapshot: ConfigSnapshot): void {
+    const { only } = this.#options;
+    const wanted = snapshot.providers.map((provider) => provider.name).filter((name) => !only || only.includes(name));
+    for (const name of wanted) if (!this.#workers.has(name)) this.#open(name);
+    for (const name of this.#workers.keys()) if (!wanted.includes(name)) this.#remove(name);
+    void this.#beat();
+  }
+
+  cancel(requestId: string): void {
+    for (const worker of this.#workers.values()) worker.cancel(requestId);
+  }
+
+  get names(): string[] {
+    return [...this.#workers.keys()];
+  }
+
+  /** Takes no more jobs, and resolves when those in hand are done. */
+  async close(): Promise<void> {
+    clearInterval(this.#heartbeat);
+    for (const name of [...this.#workers.keys()]) this.#remove(name);
+    await Promise.all(this.#closing);
+  }
+
+  #open(provider: string): void {
+    const { redisUrl, concurrency, workerId, logger, handle, onPoison } = this.#options;
+    this.#workers.set(provider, new LaneWorker({ provider, redisUrl, concurrency, workerId, logger, handle, onPoison }));
+    logger.info({ provider }, 'lane opened');
+  }
+
+  #remove(provider: string): void {
+    const worker = this.#workers.get(provider);
+    if (!worker) return;
+    this.#workers.delete(provider);
+    const { health, limiter, workerId, logger } = this.#options;
+    const closed = (async () => {
+      await health.leave(workerId, provider).catch(() => undefined);
+      await worker.close();
+      await limiter.drop(provider);
+      logger.info({ provider }, 'lane closed');
+    })();
+    this.#closing.add(closed);
+    void closed.finally(() => this.#closing.delete(closed));
+  }
+
+  async #beat(): Promise<void> {
+    try {
+      await this.#options.health.heartbeat(this.#options.workerId, this.names);
+    } catch (error) {
+      this.#options.logger.debug({ err: error }, 'heartbeat failed, the next one tries again');
+    }
+  }
+}

@@ -1,0 +1,99 @@
+/** An attempt's row, from before the call to its end. */
+import { priceCall, type ProviderAnswer } from '@llm-gateway/providers';
+import {
+  conversation,
+  estimateTokens,
+  newAttemptId,
+  NO_TOKENS,
+  ProviderError,
+  type GenerateRequest,
+  type ProviderConfig,
+  type ProviderFault,
+  type TokenBuckets,
+  type UsageAttempt,
+} from '@llm-gateway/shared';
+
+/** After these faults the vendor may have worked, and bill, although we saw no answer. */
+const MAYBE_BILLED: ReadonlySet<ProviderFault> = new Set(['timeout', 'aborted']);
+
+/** Estimated tokens of the whole input. */
+export function estimateInput(request: Pick<GenerateRequest, 'prompt' | 'messages' | 'system'>): number {
+  const texts = conversation(request).map((message) => message.content);
+  return [...texts, request.system ?? ''].reduce((sum, text) => sum + estimateTokens(text), 0);
+}
+
+export interface NewAttempt {
+  requestId: string;
+  number: number;
+  provider: ProviderConfig;
+  model: string;
+  request: GenerateRequest;
+  limiterMs: number;
+  worker: string;
+}
+
+/**
+ * The row as it is written before the call: abandoned, its cost estimated from the input. Should this process die, that is
+ * what remains; should it live, {@link closeOk} or {@link closeFailed} take its place.
+ */
+export function openAttempt({ requestId, number, provider, model, request, limiterMs, worker }: NewAttempt): UsageAttempt {
+  const createdAt = Date.now();
+  const tokens: TokenBuckets = { ...NO_TOKENS, uncachedInput: estimateInput(request) };
+  return {
+    id: newAttemptId(),
+    requestId,
+    createdAt,
+    number,
+    provider: provider.name,
+    providerType: provider.type,
+    model,
+    servedModel: null,
+    status: 'abandoned',
+    error: 'abandoned',
+    errorMessage: 'the process that made the call ended before its answer; tokens and cost are estimated from the input',
+    httpStatus: null,
+    vendorRequestId: null,
+    tokens,
+    estimated: true,
+    ...price(provider, model, tokens, createdAt),
+    latencyMs: 0,
+    limiterMs,
+    worker,
+  };
+}
+
+export function closeOk(open: UsageAttempt, provider: ProviderConfig, answer: ProviderAnswer): UsageAttempt {
+  return {
+    ...open,
+    status: 'ok',
+    error: null,
+    errorMessage: null,
+    servedModel: answer.servedModel,
+    vendorRequestId: answer.vendorRequestId,
+    tokens: answer.tokens,
+    estimated: false,
+    ...price(provider, answer.servedModel, answer.tokens, open.createdAt, open.model),
+    latencyMs: Date.now() - open.createdAt,
+  };
+}
+
+export function closeFailed(open: UsageAttempt, error: ProviderError): UsageAttempt {
+  const closed = {
+    ...open,
+    status: 'error' as const,
+    error: error.fault,
+    errorMessage: error.message,
+    httpStatus: error.httpStatus ?? null,
+    vendorRequestId: error.vendorRequestId ?? null,
+    latencyMs: Date.now() - open.createdAt,
+  };
+  if (MAYBE_BILLED.has(error.fault)) return closed;
+  return { ...closed, tokens: NO_TOKENS, estimated: false, costNanoUsd: 0, unpricedReason: null, priceVersion: null };
+}
+
+/** Prices the model that answered; where the table does not know that name, the one that was asked for. */
+function price(provider: ProviderConfig, model: string, tokens: TokenBuckets, at: number, askedModel = model) {
+  const input = { type: provider.type, baseUrl: provider.baseUrl, tokens, at: new Date(at), pricing: provider.pricing };
+  const priced = priceCall({ ...input, model });
+  return priced.costNanoUsd === null && askedModel !== model ? priceCall({ ...input, model: askedModel }) : priced;
+}

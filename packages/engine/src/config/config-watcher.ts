@@ -1,0 +1,110 @@
+/** The configuration in memory: loaded from PostgreSQL, else from its mirror in Redis, and kept up to date within two seconds. */
+import { configVersion, loadSnapshot, type Db } from '@llm-gateway/db';
+import { announceConfigChange, onConfigChange, readConfigMirror, writeConfigMirror, type Redis } from '@llm-gateway/queue';
+import type { ConfigSnapshot, Logger } from '@llm-gateway/shared';
+
+/** The notice over Redis is quick but can be missed; this look at the version cannot. */
+const POLL_MS = 1_000;
+
+export interface ConfigWatcherOptions {
+  db: Db;
+  redis: Redis;
+  subscriber: Redis;
+  logger: Logger;
+}
+
+export class ConfigWatcher {
+  #snapshot: ConfigSnapshot = { version: -1, providers: [], overrides: [] };
+  #loading: Promise<void> | null = null;
+  #again = false;
+  #timer: NodeJS.Timeout | undefined;
+  #reported = false;
+  readonly #listeners: ((snapshot: ConfigSnapshot) => void)[] = [];
+  readonly #options: ConfigWatcherOptions;
+
+  constructor(options: ConfigWatcherOptions) {
+    this.#options = options;
+  }
+
+  /** Loads once, then watches. Resolves also where nothing could be loaded yet: {@link loaded} tells. */
+  async start(): Promise<void> {
+    onConfigChange(this.#options.subscriber, () => void this.#reload());
+    await this.#reload();
+    if (!this.loaded) await this.#loadMirror();
+    this.#timer = setInterval(() => void this.#poll(), POLL_MS);
+    this.#timer.unref();
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  get loaded(): boolean {
+    return this.#snapshot.version >= 0;
+  }
+
+  current(): ConfigSnapshot {
+    return this.#snapshot;
+  }
+
+  onChange(listener: (snapshot: ConfigSnapshot) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  /** After a change by this process: load it now, and tell the others. */
+  async changed(): Promise<void> {
+    await this.#reload();
+    await announceConfigChange(this.#options.redis).catch(() => undefined);
+  }
+
+  async #poll(): Promise<void> {
+    try {
+      if ((await configVersion(this.#options.db)) !== this.#snapshot.version) await this.#reload();
+      this.#reported = false;
+    } catch (error) {
+      this.#report(error);
+      if (!this.loaded) await this.#loadMirror();
+    }
+  }
+
+  /** One load at a time; a change that comes in during a load is loaded after it. */
+  async #reload(): Promise<void> {
+    if (this.#loading) {
+      this.#again = true;
+      return this.#loading;
+    }
+    this.#loading = this.#load().finally(() => (this.#loading = null));
+    return this.#loading;
+  }
+
+  async #load(): Promise<void> {
+    do {
+      this.#again = false;
+      try {
+        const snapshot = await loadSnapshot(this.#options.db);
+        if (snapshot.version !== this.#snapshot.version) this.#adopt(snapshot);
+        void writeConfigMirror(this.#options.redis, snapshot).catch(() => undefined);
+      } catch (error) {
+        this.#report(error);
+      }
+      // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- set by other calls during the await
+    } while (this.#again);
+  }
+
+  async #loadMirror(): Promise<void> {
+    const mirror = await readConfigMirror(this.#options.redis).catch(() => null);
+    if (!mirror) return;
+    this.#options.logger.warn({ version: mirror.version }, 'the database cannot be reached, using the configuration mirrored in redis');
+    this.#adopt(mirror);
+  }
+
+  #adopt(snapshot: ConfigSnapshot): void {
+    this.#snapshot = snapshot;
+    for (const listener of this.#listeners) listener(snapshot);
+  }
+
+  #report(error: unknown): void {
+    if (!this.#reported) this.#options.logger.warn({ err: error }, 'configuration could not be read from the database, going on with the last known');
+    this.#reported = true;
+  }
+}

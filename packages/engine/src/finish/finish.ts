@@ -1,0 +1,102 @@
+/** Ending a request: exactly once, whoever does it. */
+import type { GenerateJobPayload, OkOutcome, Outcome, RequestHead } from '@llm-gateway/queue';
+import type { CacheStatus, GenerateRequest, ProviderConfig, UsageAttempt } from '@llm-gateway/shared';
+import { cacheKey } from '../cache-key.js';
+import type { EngineDeps } from '../deps.js';
+import { costOf, errorOutcome, timingsOf, wireAttempts, type Trouble } from './outcome-of.js';
+import { jobEvent } from './usage-log.js';
+
+type FinishDeps = Pick<EngineDeps, 'store' | 'flights' | 'cache' | 'cacheInOrder' | 'logger' | 'providers'>;
+
+export interface Ending {
+  head: RequestHead;
+  attempts: UsageAttempt[];
+  outcome: Outcome;
+  /** The attempt of this very process, which is worth a row even when somebody else ended the request first. */
+  own: UsageAttempt | null;
+  cacheStatus: CacheStatus;
+  /** What and under whose name to keep in the cache; null: nothing. */
+  keep: { hash: string; ttlSeconds: number } | null;
+}
+
+/**
+ * The answer into the cache, then result + usage event + notices in one step, then the flight is free for the next. In this
+ * order: whoever finds the flight free finds the answer in the cache.
+ */
+export async function finish(deps: FinishDeps, ending: Ending): Promise<boolean> {
+  const { head, outcome, attempts, own, keep } = ending;
+  const kept = keep && outcome.status === 'ok' ? keepAnswer(deps, outcome, keep) : Promise.resolve();
+  if (!deps.cacheInOrder) await kept;
+  const ended = deps.store.finish({
+    id: head.id,
+    outcome,
+    event: jobEvent(head, outcome, attempts, ending.cacheStatus),
+    late: own ? { v: 1, log: null, attempts: [own] } : null,
+    resultTtlSeconds: head.resultTtlSeconds,
+    replyTo: head.replyTo,
+  });
+  const released = head.flight === null ? Promise.resolve() : deps.flights.release(head.flight, head.id);
+  const [first] = await Promise.all([ended, kept, released]);
+  return first;
+}
+
+async function keepAnswer(deps: FinishDeps, outcome: OkOutcome, keep: NonNullable<Ending['keep']>): Promise<void> {
+  try {
+    await deps.cache.set(keep.hash, outcome.result, outcome.costNanoUsd, keep.ttlSeconds);
+  } catch (error) {
+    deps.logger.warn({ err: error }, 'answer could not be cached');
+  }
+}
+
+/** @returns where the answer of `provider` may be kept; null for one that is truncated, filtered or not to be cached. */
+export function keepFor(payload: GenerateJobPayload, provider: ProviderConfig, outcome: OkOutcome): Ending['keep'] {
+  const { cache } = payload.head;
+  if (!cache || outcome.result.finish_reason !== 'stop' || outcome.result.content === '') return null;
+  const model = payload.candidates[payload.hop]?.model ?? outcome.result.model;
+  return { hash: cacheKey({ ...provider, model }, payload.request, cache.scope), ttlSeconds: cache.ttlSeconds };
+}
+
+export interface FailedRequest {
+  head: RequestHead;
+  attempts: UsageAttempt[];
+  own: UsageAttempt | null;
+  trouble: Trouble;
+  /** The request itself where it is at hand: an expired answer from the cache is better than none. */
+  stale?: { request: GenerateRequest; candidates: GenerateJobPayload['candidates'] };
+}
+
+/** Ends a request without a fresh answer. @returns false when somebody else had ended it. */
+export async function finishFailed(deps: FinishDeps, failed: FailedRequest): Promise<boolean> {
+  const { head, attempts, own, trouble } = failed;
+  const stale = failed.stale && trouble.code !== 'cancelled' ? await staleAnswer(deps, failed, failed.stale) : null;
+  const outcome = stale ?? errorOutcome(head, attempts, trouble);
+  return finish(deps, { head, attempts, outcome, own, cacheStatus: stale ? 'STALE' : head.cacheStatus, keep: null });
+}
+
+async function staleAnswer(
+  deps: FinishDeps,
+  { head, attempts, trouble }: FailedRequest,
+  { request, candidates }: NonNullable<FailedRequest['stale']>,
+): Promise<OkOutcome | null> {
+  if (!head.cache || head.cacheStatus !== 'MISS') return null;
+  for (const { provider, model } of candidates) {
+    const config = deps.providers.get(provider)?.config;
+    if (!config) continue;
+    const entry = await deps.cache.getStale(cacheKey({ ...config, model }, request, head.cache.scope)).catch(() => null);
+    if (!entry) continue;
+    const now = Date.now();
+    const costNanoUsd = costOf(attempts);
+    const result = {
+      ...entry.result,
+      id: head.id,
+      cached: true,
+      cost_usd: costNanoUsd === null ? null : costNanoUsd / 1e9,
+      latency_ms: now - head.createdAt,
+      queue_ms: timingsOf(head, attempts, now).queueMs,
+      attempts: wireAttempts(attempts),
+      warnings: [`an expired answer from the cache, because no provider could answer: ${trouble.message}`],
+    };
+    return { status: 'ok', result, costNanoUsd, finishedAt: now, timings: timingsOf(head, attempts, now) };
+  }
+  return null;
+}
