@@ -1,0 +1,29 @@
+/** What a `DATABASE_URL` says, in node-postgres' terms. */
+export interface DatabaseTarget {
+  /** The URL without `?schema=`, which is Prisma's convention and means nothing to PostgreSQL. */
+  connectionString: string;
+  /** The PostgreSQL schema that holds our tables. */
+  schema: string;
+  /** Start-up options of every session. */
+  options: string;
+}
+
+const SCHEMA_NAME = /^[A-Za-z_][A-Za-z0-9_-]{0,62}$/;
+
+/**
+ * Reads a `postgresql://` URL; the schema is `?schema=`, default `public`.
+ * @throws Error on a URL or schema name that cannot be used. The URL is not repeated: it holds a password.
+ */
+export function databaseTarget(url: string): DatabaseTarget {
+  const parsed = URL.canParse(url) ? new URL(url) : undefined;
+  if (!parsed || !/^postgres(ql)?:$/.test(parsed.protocol)) throw new Error('the database URL must start with postgresql://');
+  const schema = parsed.searchParams.get('schema') ?? 'public';
+  if (!SCHEMA_NAME.test(schema))
+    throw new Error('the schema in the database URL must be a plain name of at most 63 letters, digits, _ or -');
+  const given = parsed.searchParams.get('options');
+  parsed.searchParams.delete('schema');
+  parsed.searchParams.delete('options');
+  // TimeZone: the driver adapter relabels every timestamp as UTC without converting it, so the session must speak UTC.
+  const options = [given, `-c search_path="${schema}"`, '-c TimeZone=UTC'].filter((part) => part !== null).join(' ');
+  return { connectionString: parsed.toString(), schema, options };
+}

@@ -1,0 +1,104 @@
+import { createHash } from 'node:crypto';
+import type { MigrationList } from '@prisma/schema-engine-wasm';
+import pg from 'pg';
+import { databaseTarget, type DatabaseTarget } from '../connection/database-url.js';
+import { domainError } from '../connection/errors.js';
+import { readMigrations, readSchema } from './migration-files.js';
+import { withSchemaEngine } from './schema-engine.js';
+
+export interface MigrateOptions {
+  /** Told what is being done, in a short sentence without secrets. */
+  onProgress?: (message: string) => void;
+}
+
+/**
+ * Brings a database up to date: creates the schema named by `?schema=` if it is missing and applies the migrations that are. Safe to call
+ * from any number of processes at once; each migration applies whole or not at all.
+ * @returns the names of the migrations applied now.
+ * @throws GatewayError `unavailable` when the database cannot be reached; Error naming the migration that failed.
+ */
+export async function migrate(databaseUrl: string, options: MigrateOptions = {}): Promise<string[]> {
+  const target = databaseTarget(databaseUrl);
+  const progress = options.onProgress ?? (() => undefined);
+  const migrations = await readMigrations();
+  try {
+    return await withLock(target, progress, async (client) => {
+      await createSchema(client, target.schema);
+      if (await isCurrent(client, migrations)) return [];
+      return await apply(databaseUrl, migrations, progress);
+    });
+  } catch (error) {
+    throw domainError(error);
+  }
+}
+
+/** One process at a time for each schema. The lock ends with its connection, so a killed process holds up nobody. */
+async function withLock<T>(
+  target: DatabaseTarget,
+  progress: (message: string) => void,
+  work: (client: pg.Client) => Promise<T>,
+): Promise<T> {
+  const { connectionString, options, schema } = target;
+  const client = new pg.Client({
+    connectionString,
+    options,
+    connectionTimeoutMillis: 5_000,
+    keepAlive: true,
+    application_name: 'llm-gateway-migrate',
+  });
+  client.on('error', () => undefined);
+  await client.connect();
+  try {
+    const key = ['llm-gateway migrate', schema];
+    const tried = await client.query<{ locked: boolean }>(
+      'SELECT pg_try_advisory_lock(hashtext($1), hashtext($2)) AS locked',
+      key,
+    );
+    if (!tried.rows[0]?.locked) {
+      progress('waiting for another process that is migrating');
+      await client.query('SELECT pg_advisory_lock(hashtext($1), hashtext($2))', key);
+    }
+    return await work(client);
+  } finally {
+    await client.end();
+  }
+}
+
+async function createSchema(client: pg.Client, schema: string): Promise<void> {
+  // Asked first, because CREATE SCHEMA IF NOT EXISTS wants the right to create even where nothing is to be created.
+  const found = await client.query('SELECT 1 FROM pg_namespace WHERE nspname = $1', [schema]);
+  if (found.rowCount === 0) await client.query(`CREATE SCHEMA IF NOT EXISTS "${schema}"`);
+}
+
+/** The common case at every start, told by Prisma's own table without loading the engine. */
+async function isCurrent(client: pg.Client, migrations: MigrationList): Promise<boolean> {
+  const { rows } = await client.query<{ found: boolean }>(`SELECT to_regclass('_prisma_migrations') IS NOT NULL AS found`);
+  if (!rows[0]?.found) return false;
+  const applied = await client.query<{ migration_name: string; checksum: string; open: boolean }>(
+    'SELECT migration_name, checksum, finished_at IS NULL AS open FROM _prisma_migrations WHERE rolled_back_at IS NULL',
+  );
+  const checksums = new Map(applied.rows.map((row) => [row.migration_name, row.open ? 'open' : row.checksum]));
+  return migrations.migrationDirectories.every(
+    ({ path, migrationFile }) => checksums.get(path) === sha256(migrationFile.content.value),
+  );
+}
+
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+async function apply(databaseUrl: string, migrations: MigrationList, progress: (message: string) => void): Promise<string[]> {
+  const filters = { externalTables: [], externalEnums: [] };
+  progress('applying database migrations');
+  return withSchemaEngine(databaseUrl, await readSchema(), async (engine) => {
+    const history = await engine.diagnoseMigrationHistory({ migrationsList: migrations, optInToShadowDatabase: false, filters });
+    if (history.editedMigrationNames.length > 0) {
+      throw new Error(
+        `applied migrations were edited afterwards: ${history.editedMigrationNames.join(', ')}. Write a new one instead.`,
+      );
+    }
+    // A failed or interrupted script has left nothing behind, being one transaction: it may simply run again.
+    for (const migrationName of history.failedMigrationNames) await engine.markMigrationRolledBack({ migrationName });
+    const { appliedMigrationNames } = await engine.applyMigrations({ migrationsList: migrations, filters });
+    for (const name of appliedMigrationNames) progress(`applied ${name}`);
+    return appliedMigrationNames;
+  });
+}
