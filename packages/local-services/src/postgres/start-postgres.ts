@@ -67,7 +67,8 @@ async function startOnAPort(cluster: Cluster, options: PostgresOptions, wanted: 
     if (await child.firstLine((line) => line.includes('database system is ready to accept connections'))) return { child, port };
     // Two causes pass by themselves: a port taken in between, and the backends of a killed server that are still leaving.
     const transient = child.lines.some((line) => /could not bind|pre-existing shared memory/.test(line));
-    if (!transient || attempt === START_ATTEMPTS) throw new Error(`PostgreSQL did not start:\n${child.lines.slice(-10).join('\n')}`);
+    if (!transient || attempt === START_ATTEMPTS)
+      throw new Error(`PostgreSQL did not start:\n${child.lines.slice(-10).join('\n')}`);
     await sleep(100 * attempt);
   }
 }

@@ -89,7 +89,12 @@ function collectLines(child: ChildProcessByStdio<null, Readable, Readable>, emit
   return lines;
 }
 
-function waitForLine(lines: readonly string[], output: EventEmitter<{ line: [string] }>, exited: Promise<unknown>, matches: (line: string) => boolean) {
+function waitForLine(
+  lines: readonly string[],
+  output: EventEmitter<{ line: [string] }>,
+  exited: Promise<unknown>,
+  matches: (line: string) => boolean,
+) {
   const there = lines.find(matches);
   if (there !== undefined) return Promise.resolve(there);
   return new Promise<string | undefined>((resolve) => {

@@ -22,7 +22,10 @@ export async function isAlive(identity: ProcessIdentity): Promise<boolean> {
 // Linux has no `ps` in slim images. Field 22 of /proc/<pid>/stat is the start in ticks since boot; the name in field 2 may hold blanks.
 async function bornOnLinux(pid: number): Promise<string | null> {
   try {
-    const [stat, boot] = await Promise.all([readFile(`/proc/${pid}/stat`, 'utf8'), readFile('/proc/sys/kernel/random/boot_id', 'utf8')]);
+    const [stat, boot] = await Promise.all([
+      readFile(`/proc/${pid}/stat`, 'utf8'),
+      readFile('/proc/sys/kernel/random/boot_id', 'utf8'),
+    ]);
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     return fields[0] === 'Z' ? null : `${boot.trim()}/${fields[19]}`;
   } catch {

@@ -55,7 +55,8 @@ export async function startProcess(options: ProcessOptions): Promise<ChildHandle
   }, readyWithinMs);
   const ready = await child.firstLine((line) => readyLine.test(line));
   clearTimeout(impatience);
-  if (ready === undefined) throw new Error(await lastWords(name, late ? `was not ready within ${readyWithinMs} ms` : null, child));
+  if (ready === undefined)
+    throw new Error(await lastWords(name, late ? `was not ready within ${readyWithinMs} ms` : null, child));
   const stop = async (): Promise<ExitStatus> => {
     await child.stop();
     return child.exited;
@@ -63,7 +64,11 @@ export async function startProcess(options: ProcessOptions): Promise<ChildHandle
   return { name, pid: child.pid, port: portIn(ready), lines: child.lines, exited: child.exited, kill: child.kill, stop };
 }
 
-async function lastWords(name: string, problem: string | null, child: { exited: Promise<ExitStatus>; lines: readonly string[] }): Promise<string> {
+async function lastWords(
+  name: string,
+  problem: string | null,
+  child: { exited: Promise<ExitStatus>; lines: readonly string[] },
+): Promise<string> {
   const { code, signal } = await child.exited;
   return `${name} ${problem ?? `ended before it was ready (${signal ?? `exit code ${code}`})`}:\n${child.lines.slice(-10).join('\n')}`;
 }
