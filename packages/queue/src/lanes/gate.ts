@@ -58,7 +58,7 @@ export class Gate {
   }
 
   async #ask(call: GateCall): Promise<Slot | { untilMs: number }> {
-    const slot = new Slot(this.#options, call);
+    const slot = new Slot(this.#options.limiter, call, (unused) => this.#refund(unused));
     if (await slot.granted(PATIENCE_MS)) return slot;
     for (;;) {
       // An empty reservoir is a wait of seconds: not here. A busy lane is a wait of one call: here.
@@ -77,6 +77,12 @@ export class Gate {
     }
   }
 
+  #refund(unused: number): void {
+    if (unused === 0 || !this.#options.hasReservoir) return;
+    this.#empty = null;
+    this.#options.limiter.incrementReservoir(unused).catch(() => undefined);
+  }
+
   /** @returns when the reservoir is refilled, or null while it is not what we wait for. */
   async #refillAt(weight: number): Promise<number | null> {
     const fields = ['reservoir', 'lastReservoirRefresh', 'reservoirRefreshInterval'] as const;
@@ -89,17 +95,17 @@ export class Gate {
 
 /** One place in a Bottleneck limiter, asked for at once and held until it is given back. */
 export class Slot {
-  readonly #gate: GateOptions;
   readonly #weight: number;
+  readonly #refund: (unused: number) => void;
   #free: (() => void) | null = null;
   #onGrant: (() => void) | null = null;
   #abandoned = false;
 
-  constructor(gate: GateOptions, call: GateCall) {
-    this.#gate = gate;
+  constructor(limiter: Bottleneck, call: GateCall, refund: (unused: number) => void) {
     this.#weight = call.weight;
+    this.#refund = refund;
     // A rejection is Bottleneck giving up on the slot (expired, disconnected); the call itself has its own deadline.
-    gate.limiter.schedule({ weight: call.weight, expiration: call.longestCallMs }, () => this.#run()).catch(() => undefined);
+    limiter.schedule({ weight: call.weight, expiration: call.longestCallMs }, () => this.#run()).catch(() => undefined);
   }
 
   get held(): boolean {
@@ -139,9 +145,4 @@ export class Slot {
       this.#onGrant?.();
     });
   }
-
-  #refund(unused: number): void {
-    if (unused !== 0 && this.#gate.hasReservoir) this.#gate.limiter.incrementReservoir(unused).catch(() => undefined);
-  }
 }
-

@@ -19,7 +19,10 @@ const LONGEST_PAUSE_MS = 600_000;
 /** A worker that was silent for this long counts as dead. Heartbeats come every second. */
 export const WORKER_SILENCE_MS = 4_000;
 
-export type LaneCheck = { kind: 'go'; probe: boolean; hadFailures: boolean } | { kind: 'paused' | 'open'; until: number };
+export type LaneCheck =
+  | { kind: 'go'; probe: boolean; hadFailures: boolean }
+  | { kind: 'paused'; until: number }
+  | { kind: 'open'; until: number };
 
 export interface LaneStatus {
   workers: number;
