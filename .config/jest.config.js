@@ -8,20 +8,30 @@ const common = {
   rootDir,
   testEnvironment: 'node',
   extensionsToTreatAsEsm: ['.ts'],
-  transform: { '^.+\\.ts$': ['@swc/jest', { jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, module: { type: 'es6' } }] },
+  transform: {
+    '^.+\\.ts$': ['@swc/jest', { jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, module: { type: 'es6' } }],
+  },
   moduleNameMapper: {
     '^@llm-gateway/([a-z-]+)$': '<rootDir>/packages/$1/src/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
   modulePathIgnorePatterns: ['<rootDir>/(packages|apps)/[^/]+/dist/', '<rootDir>/\\.data/'],
 };
-const integration = { globalSetup: '<rootDir>/packages/local-services/test/jest-setup.js', globalTeardown: '<rootDir>/packages/local-services/test/jest-teardown.js' };
+const integration = {
+  globalSetup: '<rootDir>/packages/local-services/test/jest-setup.js',
+  globalTeardown: '<rootDir>/packages/local-services/test/jest-teardown.js',
+};
 
 export default {
   rootDir,
   maxWorkers: 2,
   projects: [
-    { ...common, displayName: 'unit', testMatch: ['<rootDir>/{packages,apps}/*/test/**/*.test.ts'], testPathIgnorePatterns: ['\\.it\\.test\\.ts$', '\\.e2e\\.test\\.ts$'] },
+    {
+      ...common,
+      displayName: 'unit',
+      testMatch: ['<rootDir>/{packages,apps}/*/test/**/*.test.ts'],
+      testPathIgnorePatterns: ['\\.it\\.test\\.ts$', '\\.e2e\\.test\\.ts$'],
+    },
     { ...common, ...integration, displayName: 'integration', testMatch: ['<rootDir>/{packages,apps}/*/test/**/*.it.test.ts'] },
     { ...common, ...integration, displayName: 'e2e', testMatch: ['<rootDir>/{packages,apps}/*/test/**/*.e2e.test.ts'] },
   ],

@@ -15,7 +15,7 @@ export interface TestDatabase {
  * @throws Error outside a jest project that starts the server (integration and e2e).
  */
 export async function createTestDatabase(): Promise<TestDatabase> {
-  // eslint-disable-next-line no-restricted-properties, no-restricted-syntax -- jest hands nothing but the environment from its setup to a test
+  // Jest hands nothing but the environment from its global set-up to a test.
   const server = process.env[TEST_POSTGRES_VARIABLE];
   if (!server) throw new Error('no PostgreSQL runs for tests here: name the file *.it.test.ts or *.e2e.test.ts');
   const name = `llm_gateway_test_${randomBytes(6).toString('hex')}`;

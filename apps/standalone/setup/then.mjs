@@ -1,0 +1,30 @@
+import { spawn } from 'node:child_process';
+import { pathToFileURL } from 'node:url';
+import { inRoot, ROOT } from './paths.mjs';
+
+/** What each command does once the checkout is set up. */
+export async function then(command, args) {
+  if (command === 'start') return runHere('apps/standalone/dist/main.js', args);
+  if (command === 'migrate') return runHere('apps/standalone/dist/migrate.js', args);
+  if (command === 'test') return runJest(args);
+  console.error('ready');
+}
+
+/** In this process, so that Ctrl-C and other signals reach one process only. */
+async function runHere(script, args) {
+  process.argv = [process.execPath, inRoot(script), ...args];
+  await import(pathToFileURL(inRoot(script)).href);
+}
+
+async function runJest(args) {
+  // Some SDKs are ESM only, which Jest runs in Node's experimental VM modules; the warning would repeat for each worker.
+  const flags = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning'];
+  const child = spawn(process.execPath, [...flags, inRoot('node_modules/jest/bin/jest.js'), '-c', '.config/jest.config.js', ...args], {
+    cwd: ROOT,
+    stdio: 'inherit',
+  });
+  // The terminal's Ctrl-C reaches Jest by itself; we only wait for its end.
+  process.on('SIGINT', () => undefined);
+  process.on('SIGTERM', () => child.kill('SIGTERM'));
+  child.on('close', (code, signal) => process.exit(code ?? (signal === 'SIGINT' ? 130 : 1)));
+}
