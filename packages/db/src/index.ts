@@ -1,5 +1,31 @@
 /** The rows. The only package that knows Prisma and PostgreSQL; everyone else calls functions with domain names. */
+export { configVersion, loadSnapshot } from './config/config-state.js';
+export type { OverrideInput } from './config/override-rows.js';
+export { createOverride, deleteOverride, getOverride, listOverrides, updateOverride } from './config/overrides.js';
+export type { ProviderInput } from './config/provider-rows.js';
+export {
+  countProviders,
+  createProvider,
+  deleteProvider,
+  getProvider,
+  listProviders,
+  updateProvider,
+} from './config/providers.js';
 export { closeDatabase, openDatabase, pingDatabase, type DatabaseOptions, type Db } from './connection/database.js';
 export { isDataError } from './connection/errors.js';
+export { decryptSecret, encryptSecret, parseEncryptionKeys, type EncryptionKeys } from './encryption.js';
 export { findDrift } from './migrations/drift.js';
 export { migrate, type MigrateOptions } from './migrations/migrate.js';
+export type { Page, PageRequest } from './page.js';
+export { insertUsage, type InsertedUsage } from './usage/insert-usage.js';
+export {
+  usageBy,
+  usageSummary,
+  type UsageByOptions,
+  type UsageDimension,
+  type UsageFigures,
+  type UsageSort,
+} from './usage/usage-figures.js';
+export type { UsageFilter } from './usage/usage-filter.js';
+export { usageLogs, usageLogWithAttempts } from './usage/usage-logs.js';
+export type { UsageAttemptView, UsageLogView } from './usage/usage-views.js';

@@ -1,0 +1,37 @@
+import type { ConfigSnapshot } from '@llm-gateway/shared';
+import { query, transaction, type Db, type Queryable } from '../connection/database.js';
+import { toOverride, withProviderName } from './override-rows.js';
+import { toProvider } from './provider-rows.js';
+
+/** @returns a number that grows with every change of a provider or an override. One cheap read, made to be polled. */
+export async function configVersion(db: Db): Promise<number> {
+  return query(db, readVersion);
+}
+
+/** @returns all that routing needs as it stood at one moment, with its version. */
+export async function loadSnapshot(db: Db): Promise<ConfigSnapshot> {
+  const read = async (tx: Queryable): Promise<ConfigSnapshot> => {
+    const version = await readVersion(tx);
+    const providers = await tx.providerConfig.findMany({ orderBy: [{ priority: 'asc' }, { name: 'asc' }] });
+    const overrides = await tx.customerOverride.findMany({ orderBy: { id: 'asc' }, include: withProviderName });
+    return { version, providers: providers.map(toProvider), overrides: overrides.map(toOverride) };
+  };
+  // Every read of a repeatable-read transaction sees the moment of its first.
+  return transaction(db, read, 'RepeatableRead');
+}
+
+/**
+ * Changes providers or overrides, and the version with them: every change goes through here. The version's row is locked first, so that
+ * changes happen one after the other and no reader can see a newer version with an older configuration.
+ */
+export async function changeConfig<T>(db: Db, change: (tx: Queryable) => Promise<T>): Promise<T> {
+  return transaction(db, async (tx) => {
+    await tx.configState.upsert({ where: { id: 1 }, create: { id: 1, version: 1 }, update: { version: { increment: 1 } } });
+    return change(tx);
+  });
+}
+
+async function readVersion(client: Queryable): Promise<number> {
+  const state = await client.configState.findUnique({ where: { id: 1 } });
+  return Number(state?.version ?? 0);
+}

@@ -1,0 +1,24 @@
+import { randomBytes } from 'node:crypto';
+import { GatewayError } from '@llm-gateway/shared';
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+export const isRowId = (text: string): boolean => UUID.test(text);
+
+/** @throws GatewayError `not_found` for text that cannot be an id, which PostgreSQL would refuse with an error of its own. */
+export function demandRowId(id: string, what: string): void {
+  if (!isRowId(id)) throw notFound(what, id);
+}
+
+export const notFound = (what: string, id: string): GatewayError =>
+  new GatewayError('not_found', `no ${what} has the id ${id.slice(0, 64)}`);
+
+/** UUID version 7 (RFC 9562): 48 bits of milliseconds, then chance, so that newer rows sort after older ones. */
+export function newRowId(): string {
+  const bytes = randomBytes(16);
+  bytes.writeUIntBE(Date.now(), 0, 6);
+  bytes[6] = 0x70 | ((bytes[6] ?? 0) & 0x0f);
+  bytes[8] = 0x80 | ((bytes[8] ?? 0) & 0x3f);
+  const hex = bytes.toString('hex');
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
+}

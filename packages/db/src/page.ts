@@ -1,0 +1,44 @@
+import { GatewayError } from '@llm-gateway/shared';
+import { z } from 'zod';
+
+export interface Page<T> {
+  data: T[];
+  /** Where the next page begins; null on the last one. */
+  nextCursor: string | null;
+}
+
+export interface PageRequest {
+  limit: number;
+  /** The `nextCursor` of the page before. */
+  cursor?: string | undefined;
+}
+
+/**
+ * Opaque, and made of the last row's sort key rather than a number of rows: rows added or removed meanwhile move nothing.
+ * @throws GatewayError `invalid_request` for a cursor that this list did not make.
+ */
+export function readCursor<T extends z.ZodType>(key: T, cursor: string | undefined): z.output<T> | undefined {
+  if (cursor === undefined) return undefined;
+  const parsed = key.safeParse(parseJson(Buffer.from(cursor, 'base64url').toString('utf8')));
+  if (parsed.success) return parsed.data;
+  throw new GatewayError('invalid_request', 'the request is not valid', {
+    details: [{ path: 'cursor', message: 'must be a next_cursor of this list' }],
+  });
+}
+
+/** @param rows one more than `limit` where there is another page. */
+export function toPage<Row, T>(rows: Row[], limit: number, view: (row: Row) => T, key: (row: Row) => unknown): Page<T> {
+  const shown = rows.slice(0, limit);
+  const last = shown.at(-1);
+  const nextCursor =
+    rows.length > limit && last !== undefined ? Buffer.from(JSON.stringify(key(last))).toString('base64url') : null;
+  return { data: shown.map(view), nextCursor };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
