@@ -1,0 +1,60 @@
+/** The API as one table of routes: what is not in it does not exist, and what is has said who may call it. */
+import express, { type Application, type Router } from 'express';
+import helmet from 'helmet';
+import { authenticate, requireScope } from './auth/authenticate.js';
+import type { Scope } from './auth/caller.js';
+import { BOARD_PATH, boardRouter } from './board/board.js';
+import type { Deps } from './deps.js';
+import { docsRouter } from './docs/docs-router.js';
+import { openApiRouter } from './docs/openapi-router.js';
+import { healthRouter } from './health/router.js';
+import { errorHandler, notFound } from './http/errors.js';
+import { readJson } from './http/read-json.js';
+import { requestId } from './http/request-id.js';
+import { overridesRouter } from './overrides/router.js';
+import { providersRouter } from './providers/router.js';
+import { routesRouter } from './routing/explain.js';
+import { usageRouter } from './usage/router.js';
+
+export interface Mount {
+  path: string;
+  /** The scope that a key needs; `public`: no key; `own`: the router asks for it itself. */
+  access: Scope | 'public' | 'own';
+  router: Router;
+}
+
+export function mounts(deps: Deps): Mount[] {
+  const { generate, jobs } = deps.routers;
+  return [
+    { path: '/health', access: 'public', router: healthRouter(deps) },
+    { path: '/openapi.json', access: 'public', router: openApiRouter() },
+    { path: '/docs', access: 'public', router: docsRouter() },
+    { path: '/api/v1/generate', access: 'generate', router: generate },
+    { path: '/api/v1/jobs', access: 'generate', router: jobs },
+    { path: '/api/v1/providers', access: 'admin', router: providersRouter(deps) },
+    { path: '/api/v1/overrides', access: 'admin', router: overridesRouter(deps) },
+    { path: '/api/v1/routes', access: 'admin', router: routesRouter(deps) },
+    { path: '/api/v1/usage', access: 'read', router: usageRouter(deps) },
+    { path: BOARD_PATH, access: 'own', router: boardRouter(deps) },
+  ];
+}
+
+/** The whole API, ready to listen. */
+export function createApp(deps: Deps): Application {
+  const app = express();
+  app.disable('x-powered-by').disable('etag').set('trust proxy', false);
+  app.use(requestId);
+  app.use(helmet({ contentSecurityPolicy: { useDefaults: false, directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } } }));
+  // Default deny: below /api nothing answers without a key, not even that there is no such path.
+  app.use('/api', authenticate(deps.keys));
+  for (const mount of mounts(deps)) attach(app, mount, deps);
+  app.use(notFound);
+  app.use(errorHandler(deps.logger));
+  return app;
+}
+
+function attach(app: Application, { path, access, router }: Mount, { env }: Deps): void {
+  if (access === 'public' || access === 'own') app.use(path, router);
+  // A body is read only once it is known that its sender may send it.
+  else app.use(path, requireScope(access), readJson(env.MAX_BODY_BYTES), router);
+}

@@ -1,0 +1,47 @@
+import { z } from 'zod';
+import type { ZodOpenApiPathsObject } from 'zod-openapi';
+import { readiness } from '../health/readiness.js';
+import { pageOf } from '../http/paging.js';
+import { byAnswer, logDetail, logRow, summaryAnswer } from '../usage/answers.js';
+import { byQuery, logsQuery, summaryQuery } from '../usage/query.js';
+import { DIMENSIONS } from '../usage/router.js';
+import { operation } from './operation.js';
+
+const usage = { tag: 'Usage', scope: 'read' } as const;
+const open = { tag: 'Health', scope: null } as const;
+const row = logRow.meta({ id: 'UsageLog' });
+
+const byPaths = Object.fromEntries(
+  DIMENSIONS.map((dimension) => [
+    `/api/v1/usage/by-${dimension}`,
+    { get: operation({ ...usage, summary: `Figures by ${dimension}`, query: byQuery, ok: { status: 200, description: 'Most first.', schema: byAnswer } }) },
+  ]),
+);
+
+export const usagePaths: ZodOpenApiPathsObject = {
+  '/api/v1/usage/summary': {
+    get: operation({ ...usage, summary: 'Figures over all requests', query: summaryQuery, ok: { status: 200, description: 'The figures.', schema: summaryAnswer } }),
+  },
+  ...byPaths,
+  '/api/v1/usage/logs': {
+    get: operation({ ...usage, summary: 'Requests, newest first', query: logsQuery, ok: { status: 200, description: 'A page of requests.', schema: pageOf(row) } }),
+  },
+  '/api/v1/usage/logs/{id}': {
+    get: operation({
+      ...usage,
+      summary: 'One request with its attempts',
+      path: z.object({ id: z.string() }),
+      ok: { status: 200, description: 'The request.', schema: logDetail },
+      errors: ['not_found'],
+    }),
+  },
+  '/health': { get: operation({ ...open, summary: 'The process can answer', ok: { status: 200, description: 'It can.', schema: z.object({ status: z.literal('ok') }) } }) },
+  '/health/ready': {
+    get: operation({
+      ...open,
+      summary: 'Requests can be served',
+      ok: { status: 200, description: 'They can, if `degraded` with something missing.', schema: readiness },
+      also: { '503': { description: 'None can.', content: { 'application/json': { schema: readiness } } } },
+    }),
+  },
+};

@@ -1,0 +1,53 @@
+import { parseEncryptionKeys, type EncryptionKeys } from '@llm-gateway/db';
+import { parseEgressAllow, type EgressRules } from '@llm-gateway/providers';
+import { LOG_LEVELS, parseEnvOrExit } from '@llm-gateway/shared';
+import { z } from 'zod';
+
+const redisUrl = z.url({ protocol: /^rediss?$/, error: 'must be a redis:// or rediss:// URL' });
+
+const keyList = z
+  .string()
+  .transform((text) => text.split(',').map((key) => key.trim()))
+  .pipe(z.array(z.string().regex(/^[\x21-\x7e]{1,512}$/, 'must be keys of printable ASCII without spaces, separated by commas')).min(1));
+
+const wholeNumber = (min: number, max: number) => {
+  const problem = `must be a whole number from ${min} to ${max}`;
+  return z.string().regex(/^\d{1,15}$/, problem).transform(Number).pipe(z.int().min(min, problem).max(max, problem));
+};
+
+/** A setting with a grammar of its own: what its parser throws is the problem's text. */
+const parsedBy = <T>(parser: (text: string) => T) =>
+  z.string().transform((text, context): T => {
+    try {
+      return parser(text);
+    } catch (error) {
+      context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : 'is malformed' });
+      return z.NEVER;
+    }
+  });
+
+export const apiEnv = z
+  .object({
+    PORT: wholeNumber(0, 65_535).default(8200),
+    HOST: z.string().default('0.0.0.0'),
+    DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/, error: 'must be a postgresql:// URL' }),
+    REDIS_URL: redisUrl.default('redis://127.0.0.1:6379/3'),
+    CACHE_REDIS_URL: redisUrl.optional(),
+    SERVICE_KEYS: keyList,
+    ADMIN_KEYS: keyList,
+    ENCRYPTION_KEYS: parsedBy<EncryptionKeys>(parseEncryptionKeys),
+    MAX_BODY_BYTES: wholeNumber(1_024, 100 * 1_048_576).default(1_048_576),
+    QUEUE_MAX_DEPTH: wholeNumber(1, 10_000_000).default(10_000),
+    SHUTDOWN_TIMEOUT_MS: wholeNumber(0, 3_600_000).default(30_000),
+    CACHE_TTL_SECONDS: wholeNumber(1, 31_536_000).default(3_600),
+    /** Requests that this process may serve itself at a time while Redis or a lane's workers are down; 0: none. */
+    DIRECT_MODE_MAX_CONCURRENCY: wholeNumber(0, 10_000).default(64),
+    EGRESS_ALLOW: parsedBy<EgressRules>(parseEgressAllow).prefault(''),
+    LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
+  })
+  .transform((env) => ({ ...env, CACHE_REDIS_URL: env.CACHE_REDIS_URL ?? env.REDIS_URL }));
+
+export type Env = z.output<typeof apiEnv>;
+
+/** The process's settings. With a faulty one: one line per problem on standard error, and exit with 1. */
+export const readEnv = (): Env => parseEnvOrExit(apiEnv, process.env);

@@ -1,0 +1,60 @@
+import { createProvider, deleteProvider, getProvider, listProviders, updateProvider } from '@llm-gateway/db';
+import { Router } from 'express';
+import { z } from 'zod';
+import type { Deps } from '../deps.js';
+import { pageQuery } from '../http/paging.js';
+import { parse } from '../http/parse.js';
+import { checkPatch } from './changes.js';
+import { providerHealth } from './health.js';
+import { testProvider } from './test-call.js';
+import { providerCreate, providerPatch, toProviderInput, toProviderPatch, toWireProvider } from './wire.js';
+
+export const providerListQuery = z.strictObject(pageQuery);
+
+/** `/api/v1/providers`. A change is loaded by every process before or within 2 s of its answer. */
+export function providersRouter(deps: Deps): Router {
+  const { db, config, egress, encryptionKeys } = deps;
+  const createBody = providerCreate(egress);
+  const patchBody = providerPatch(egress);
+  const router = Router();
+
+  router.get('/', async (req, res) => {
+    const page = await listProviders(db, parse(providerListQuery, req.query));
+    res.json({ data: page.data.map(toWireProvider), next_cursor: page.nextCursor });
+  });
+
+  router.post('/', async (req, res) => {
+    const row = await createProvider(db, encryptionKeys, toProviderInput(parse(createBody, req.body)));
+    await config.changed();
+    res.status(201).location(`/api/v1/providers/${row.id}`).json(toWireProvider(row));
+  });
+
+  router.get('/:id', async (req, res) => {
+    res.json(toWireProvider(await getProvider(db, req.params.id)));
+  });
+
+  router.patch('/:id', async (req, res) => {
+    const patch = parse(patchBody, req.body);
+    const row = await getProvider(db, req.params.id);
+    checkPatch(row, patch);
+    const changed = await updateProvider(db, encryptionKeys, row.id, toProviderPatch(patch));
+    await config.changed();
+    res.json(toWireProvider(changed));
+  });
+
+  router.delete('/:id', async (req, res) => {
+    await deleteProvider(db, req.params.id);
+    await config.changed();
+    res.status(204).end();
+  });
+
+  router.post('/:id/test', async (req, res) => {
+    res.json(await testProvider(deps, await getProvider(db, req.params.id)));
+  });
+
+  router.get('/:id/health', async (req, res) => {
+    res.json(await providerHealth(deps, await getProvider(db, req.params.id)));
+  });
+
+  return router;
+}

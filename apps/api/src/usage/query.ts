@@ -1,0 +1,49 @@
+/** The queries of usage and analytics. */
+import type { UsageFilter } from '@llm-gateway/db';
+import { wireName } from '@llm-gateway/shared';
+import { z } from 'zod';
+import { limitParam, pageQuery } from '../http/paging.js';
+
+const DEFAULT_SPAN_MS = 7 * 24 * 3_600_000;
+
+const time = z.iso.datetime({ offset: true, error: 'must be an ISO 8601 time with a zone, such as 2026-11-24T00:00:00Z' });
+
+const filter = {
+  from: time.optional().describe('Default: 7 days before `to`.'),
+  to: time.optional().describe('Default: now. Not included itself.'),
+  service: wireName(64).optional(),
+  customer_id: wireName(128).optional(),
+  provider: wireName(40).optional(),
+};
+
+interface Span {
+  from?: string | undefined;
+  to?: string | undefined;
+}
+
+const inOrder = ({ from, to }: Span): boolean => spanOf({ from, to }, Date.now()).ordered;
+const ORDER = { path: ['from'], message: 'must be before to' };
+
+export const summaryQuery = z.strictObject(filter).refine(inOrder, ORDER);
+export const byQuery = z
+  .strictObject({ ...filter, sort: z.enum(['requests', 'cost_usd', 'errors', 'key']).prefault('requests'), limit: limitParam(50) })
+  .refine(inOrder, ORDER);
+export const logsQuery = z.strictObject({ ...filter, ...pageQuery }).refine(inOrder, ORDER);
+
+/** @returns the rows that a query asks for, its span filled in. */
+export function toFilter(query: z.output<typeof summaryQuery>): UsageFilter {
+  const { from, to } = spanOf(query, Date.now());
+  return {
+    from,
+    to,
+    ...(query.service !== undefined && { service: query.service }),
+    ...(query.customer_id !== undefined && { customerId: query.customer_id }),
+    ...(query.provider !== undefined && { provider: query.provider }),
+  };
+}
+
+function spanOf({ from, to }: Span, now: number): { from: Date; to: Date; ordered: boolean } {
+  const end = to === undefined ? now : Date.parse(to);
+  const start = from === undefined ? end - DEFAULT_SPAN_MS : Date.parse(from);
+  return { from: new Date(start), to: new Date(end), ordered: start < end };
+}

@@ -1,0 +1,40 @@
+import { usageBy, usageLogs, usageLogWithAttempts, usageSummary } from '@llm-gateway/db';
+import { GatewayError, wireName } from '@llm-gateway/shared';
+import { Router } from 'express';
+import type { Deps } from '../deps.js';
+import { parse } from '../http/parse.js';
+import { byQuery, logsQuery, summaryQuery, toFilter } from './query.js';
+
+export const DIMENSIONS = ['provider', 'service', 'customer', 'model'] as const;
+
+const logId = wireName(100);
+
+/** `/api/v1/usage`: what was asked, by whom, and what it has cost, straight from the tables. */
+export function usageRouter({ db }: Pick<Deps, 'db'>): Router {
+  const router = Router();
+
+  router.get('/summary', async (req, res) => {
+    res.json(await usageSummary(db, toFilter(parse(summaryQuery, req.query))));
+  });
+
+  for (const dimension of DIMENSIONS) {
+    router.get(`/by-${dimension}`, async (req, res) => {
+      const query = parse(byQuery, req.query);
+      res.json({ data: await usageBy(db, dimension, toFilter(query), { sort: query.sort, limit: query.limit }) });
+    });
+  }
+
+  router.get('/logs', async (req, res) => {
+    const query = parse(logsQuery, req.query);
+    const page = await usageLogs(db, toFilter(query), query);
+    res.json({ data: page.data, next_cursor: page.nextCursor });
+  });
+
+  router.get('/logs/:id', async (req, res) => {
+    const id = logId.safeParse(req.params['id']);
+    if (!id.success) throw new GatewayError('not_found', 'there is no such request');
+    res.json(await usageLogWithAttempts(db, id.data));
+  });
+
+  return router;
+}
