@@ -1,0 +1,55 @@
+import { ProviderError, type ProviderType } from '@llm-gateway/shared';
+import { effectiveBaseUrl } from './base-url.js';
+import { agentFor } from './egress/agent.js';
+import { checkBaseUrl } from './egress/check-base-url.js';
+import { openExchange } from './http/exchange.js';
+import type { Provider, ProviderAnswer, ProviderCall, ProviderConnection, VendorGenerate } from './provider.js';
+import { chatCompletions } from './vendors/chat-completions.js';
+import { claude } from './vendors/claude.js';
+import { gemini } from './vendors/gemini.js';
+import { mistral } from './vendors/mistral.js';
+
+const VENDORS = {
+  claude,
+  openai: chatCompletions,
+  gemini,
+  llama: chatCompletions,
+  mistral,
+  custom: chatCompletions,
+} satisfies Record<ProviderType, VendorGenerate>;
+
+/**
+ * A provider to keep and to share between concurrent calls; it opens nothing until the first call. A connection that cannot
+ * work (no key, a forbidden base URL) makes every call fail with a ProviderError that says so.
+ * @throws ProviderError invalid_request for a custom provider without a base URL.
+ */
+export function createProvider(connection: ProviderConnection): Provider {
+  const { type, apiKey, egressAllow } = connection;
+  const target = { type, apiKey, baseUrl: effectiveBaseUrl(type, connection.baseUrl) };
+  const problem = connectionProblem(connection, target.baseUrl);
+  const vendor: VendorGenerate = VENDORS[type];
+  return {
+    async generate(call: ProviderCall, signal: AbortSignal): Promise<ProviderAnswer> {
+      if (problem) throw new ProviderError(problem.fault, problem.message);
+      const { origin } = new URL(target.baseUrl);
+      const exchange = openExchange({ agent: agentFor(egressAllow), origin, apiKey, timeoutMs: call.timeoutMs, signal });
+      try {
+        const { responseId, ...answer } = await vendor(call, target, exchange.fetch);
+        return { ...answer, vendorRequestId: exchange.requestId() ?? responseId };
+      } catch (error) {
+        throw exchange.explain(error);
+      } finally {
+        exchange.close();
+      }
+    },
+  };
+}
+
+function connectionProblem({ type, apiKey, baseUrl, egressAllow }: ProviderConnection, effective: string) {
+  const refused = checkBaseUrl(effective, egressAllow);
+  // Not the caller's mistake: a fault that lets another provider be asked.
+  if (refused !== null) return { fault: 'network', message: refused } as const;
+  // A self-hosted Llama may want no key; the vendors' own endpoints all do.
+  const keyOptional = type === 'custom' || (type === 'llama' && baseUrl !== null);
+  return apiKey === null && !keyOptional ? ({ fault: 'auth', message: `this ${type} provider has no API key` } as const) : null;
+}

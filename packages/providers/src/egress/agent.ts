@@ -1,0 +1,50 @@
+/** The one HTTP agent per set of egress rules. Its DNS lookup is the guard that a rebinding name server cannot pass. */
+import { lookup, type LookupAddress } from 'node:dns';
+import type { LookupFunction } from 'node:net';
+import { Agent } from 'undici';
+import { isAddressAllowed, type EgressRules } from './rules.js';
+
+export const MAX_RESPONSE_BYTES = 10_000_000;
+const CONNECT_TIMEOUT_MS = 10_000;
+
+/** A host resolved to addresses that the rules do not allow. */
+export class EgressRefusedError extends Error {
+  override readonly name = 'EgressRefusedError';
+}
+
+// Providers come and go with the configuration; their sockets stay pooled as long as the rules object lives.
+const agents = new WeakMap<EgressRules, Agent>();
+
+export function agentFor(rules: EgressRules): Agent {
+  const known = agents.get(rules);
+  if (known) return known;
+  const agent = new Agent({
+    connect: { timeout: CONNECT_TIMEOUT_MS, lookup: guardedLookup(rules) },
+    maxResponseSize: MAX_RESPONSE_BYTES,
+    // Each call has its own deadline over headers and body; undici's would cut long answers at five minutes.
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    // uvicorn, under most self-hosted models, closes idle connections after 5 s: reuse must end before, or calls meet a reset.
+    keepAliveTimeout: 4_000,
+  });
+  agents.set(rules, agent);
+  return agent;
+}
+
+function guardedLookup(rules: EgressRules): LookupFunction {
+  return (hostname, options, callback) => {
+    lookup(hostname, { ...options, all: true }, (error, found) => {
+      if (error) {
+        callback(error, '');
+        return;
+      }
+      const [first, ...others] = rules.hosts.has(hostname) ? found : allowedAmong(found, rules);
+      if (!first) callback(new EgressRefusedError(`${hostname} resolves to an address that is not on the egress allow list`), '');
+      else if (options.all) callback(null, [first, ...others]);
+      else callback(null, first.address, first.family);
+    });
+  };
+}
+
+const allowedAmong = (found: LookupAddress[], rules: EgressRules) =>
+  found.filter(({ address }) => isAddressAllowed(address, rules));

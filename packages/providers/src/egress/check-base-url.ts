@@ -1,0 +1,29 @@
+import { isIP } from 'node:net';
+import { isAddressAllowed, type EgressRules } from './rules.js';
+
+/**
+ * Whether calls may be sent to a base URL. The URL parser has by then turned `2130706433`, `0x7f.1` and the like into plain
+ * addresses. A public name that resolves to a private address passes here and is refused when it connects.
+ * @returns what is wrong, or null.
+ */
+export function checkBaseUrl(url: string, rules: EgressRules): string | null {
+  if (!URL.canParse(url)) return 'base_url is not a URL';
+  const parsed = new URL(url);
+  if (parsed.protocol !== 'https:' && parsed.protocol !== 'http:') return 'base_url must begin with https:// or http://';
+  if (parsed.username !== '' || parsed.password !== '') return 'base_url must not contain a user name or password';
+  if (parsed.search !== '' || parsed.hash !== '') return 'base_url must not contain a query or fragment';
+  const host = hostOf(parsed);
+  if (rules.hosts.has(host)) return null;
+  const address = isIP(host) > 0 ? host : addressOfLocalName(host);
+  if (address === null || isAddressAllowed(address, rules)) return null;
+  return `base_url points to ${host}, which is not a public address and is not on the egress allow list`;
+}
+
+/** @returns the host as it is compared with the rules: no brackets, no root dot. */
+const hostOf = (url: URL): string => url.hostname.replace(/^\[|\]$/g, '').replace(/\.$/, '');
+
+/** Names that are local by definition, so that the mistake is seen when it is made and not at the first call. */
+function addressOfLocalName(host: string): string | null {
+  if (/(^|\.)localhost$/.test(host)) return '127.0.0.1';
+  return /^metadata(\.google\.internal|\.goog)$/.test(host) ? '169.254.169.254' : null;
+}

@@ -1,0 +1,56 @@
+/** The bundled price table, @pydantic/genai-prices. */
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { pathToFileURL } from 'node:url';
+import { calcPrice, type Usage } from '@pydantic/genai-prices';
+import { inputTokens, usdToNano, type ProviderType, type TokenBuckets } from '@llm-gateway/shared';
+import { z } from 'zod';
+import { unpriced, type PricedCall, type PricedTokens } from './priced-tokens.js';
+
+/** Types that are one vendor whatever URL leads there (a proxy keeps the vendor's prices). The others are whom their URL says. */
+const TABLE_IDS: Partial<Record<ProviderType, string>> = {
+  claude: 'anthropic',
+  openai: 'openai',
+  gemini: 'google',
+  mistral: 'mistral',
+};
+const TOGETHER = 'together';
+
+const TABLE = `genai-prices@${installedVersion()}`;
+
+/** Read from the package, because the version stands on every row. Its manifest is not among its exports, so by path. */
+function installedVersion(): string {
+  const entry = pathToFileURL(createRequire(import.meta.url).resolve('@pydantic/genai-prices'));
+  const manifest: unknown = JSON.parse(readFileSync(new URL('../package.json', entry), 'utf8'));
+  return z.object({ version: z.string() }).parse(manifest).version;
+}
+
+export function priceFromTable({ type, baseUrl, model, tokens, at }: PricedCall): PricedTokens {
+  const where = tableEntry(type, baseUrl);
+  const result = where && calcPrice(toUsage(tokens), model.replace(/^models\//, ''), { ...where, timestamp: at });
+  if (!result) return unpriced(`no price for model ${model} of provider type ${type} in price table ${TABLE}`);
+  // Without its own price the table would count a 1-hour write as a 5-minute one, which costs 1.25 instead of 2 times the
+  // input. Source: https://platform.claude.com/docs/en/about-claude/pricing (prompt caching).
+  if (tokens.cacheWrite1h > 0 && result.model_price['cache_write_1h_mtok'] === undefined) {
+    return unpriced(`no price for 1-hour cache writes of model ${model} in price table ${TABLE}`);
+  }
+  return { costNanoUsd: usdToNano(result.total_price), unpricedReason: null, priceVersion: TABLE };
+}
+
+function tableEntry(type: ProviderType, baseUrl: string | null): { providerId: string } | { providerApiUrl: string } | null {
+  const id = TABLE_IDS[type];
+  if (id) return { providerId: id };
+  if (baseUrl !== null) return { providerApiUrl: baseUrl };
+  return type === 'llama' ? { providerId: TOGETHER } : null;
+}
+
+/** The table's totals include their parts: input all cached tokens, cache writes those of one hour. */
+function toUsage(tokens: TokenBuckets): Usage {
+  return {
+    input_tokens: inputTokens(tokens),
+    cache_read_tokens: tokens.cacheRead,
+    cache_write_tokens: tokens.cacheWrite + tokens.cacheWrite1h,
+    cache_write_1h_tokens: tokens.cacheWrite1h,
+    output_tokens: tokens.output,
+  };
+}
