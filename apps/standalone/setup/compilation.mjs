@@ -13,13 +13,17 @@ export const compilation = {
     workspaces().every((folder) => existsSync(inRoot(folder, 'dist/index.js')) || existsSync(inRoot(folder, 'dist/main.js'))) &&
     isStamped('compilation', inputs()),
   async run() {
+    const compiled = inputs(); // read first: what changes meanwhile is compiled the next time
     await runTool(label, [process.execPath, 'node_modules/typescript/bin/tsc', '-b']);
-    stamp('compilation', inputs());
+    stamp('compilation', compiled);
   },
 };
 
 function inputs() {
-  const sources = workspaces().flatMap((folder) => [...filesBelow(inRoot(folder, 'src'), '.ts'), inRoot(folder, 'tsconfig.json')]);
+  const sources = workspaces().flatMap((folder) => [
+    ...filesBelow(inRoot(folder, 'src'), '.ts'),
+    inRoot(folder, 'tsconfig.json'),
+  ]);
   return fingerprint([inRoot('tsconfig.json'), inRoot('package-lock.json'), ...sources]);
 }
 

@@ -9,7 +9,7 @@ const DEAD_AFTER_MS = 15_000;
 /** Runs `work` while no other process on this machine holds the lock `file`. */
 export async function withLock(file, work) {
   await acquire(file);
-  const beat = setInterval(() => utimesSync(file, new Date(), new Date()), BEAT_MS);
+  const beat = setInterval(() => touch(file), BEAT_MS);
   const release = () => {
     clearInterval(beat);
     rmSync(file, { force: true });
@@ -33,6 +33,14 @@ async function acquire(file) {
     if (tries === 5) console.error('waiting for another set-up of this checkout');
     if (ageMs(file) > DEAD_AFTER_MS) rmSync(file, { force: true });
     else await sleep(200);
+  }
+}
+
+function touch(file) {
+  try {
+    utimesSync(file, new Date(), new Date());
+  } catch {
+    // Taken from us after a long sleep of this machine: the other one does the same work.
   }
 }
 

@@ -15,7 +15,11 @@ export const prismaClient = {
   async run() {
     // Prisma insists on an engine binary that it would download and never uses here: any existing file will do.
     const env = { PRISMA_SCHEMA_ENGINE_BINARY: process.execPath, PRISMA_HIDE_UPDATE_MESSAGE: '1', CHECKPOINT_DISABLE: '1' };
-    await runTool(label, [process.execPath, 'node_modules/prisma/build/index.js', 'generate', '--schema', 'prisma/schema.prisma'], env);
+    await runTool(
+      label,
+      [process.execPath, 'node_modules/prisma/build/index.js', 'generate', '--schema', 'prisma/schema.prisma'],
+      env,
+    );
     stamp('prisma', inputs());
   },
 };

@@ -19,10 +19,14 @@ async function runHere(script, args) {
 async function runJest(args) {
   // Some SDKs are ESM only, which Jest runs in Node's experimental VM modules; the warning would repeat for each worker.
   const flags = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning'];
-  const child = spawn(process.execPath, [...flags, inRoot('node_modules/jest/bin/jest.js'), '-c', '.config/jest.config.js', ...args], {
-    cwd: ROOT,
-    stdio: 'inherit',
-  });
+  const child = spawn(
+    process.execPath,
+    [...flags, inRoot('node_modules/jest/bin/jest.js'), '-c', '.config/jest.config.js', ...args],
+    {
+      cwd: ROOT,
+      stdio: 'inherit',
+    },
+  );
   // The terminal's Ctrl-C reaches Jest by itself; we only wait for its end.
   process.on('SIGINT', () => undefined);
   process.on('SIGTERM', () => child.kill('SIGTERM'));
