@@ -71,7 +71,11 @@ export async function composeGenerate({ apiId, db, logger, encryptionKeys, egres
     queueMaxDepth: env.QUEUE_MAX_DEPTH,
     cacheTtlSeconds: env.CACHE_TTL_SECONDS,
   };
-  config.onChange((snapshot) => void belt.retain(snapshot.providers.map((provider) => provider.name)));
+  config.onChange((snapshot) => {
+    const names = snapshot.providers.map((provider) => provider.name);
+    belt.open(names);
+    void belt.retain(names);
+  });
   await config.start();
   await lanes.start();
 

@@ -1,6 +1,8 @@
 /** What usage and analytics answer, for the published contract; the rows themselves come in this shape from the database package. */
-import { cacheStatus, finishReason, providerType } from '@llm-gateway/shared';
+import { cacheStatus, finishReason, providerType, wireUsage } from '@llm-gateway/shared';
 import { z } from 'zod';
+
+const latency = z.number().nullable();
 
 const figures = {
   requests: z.int(),
@@ -12,17 +14,26 @@ const figures = {
   output_tokens: z.int(),
   cost_usd: z.number().describe('The sum of what has a price; `unpriced_requests` says how many have none.'),
   unpriced_requests: z.int(),
-  latency_ms: z.object({ p50: z.number().nullable(), p95: z.number().nullable(), p99: z.number().nullable() }),
+  latency_ms: z.object({ p50: latency, p95: latency, p99: latency }),
 };
 
 export const summaryAnswer = z.object(figures);
 export const byAnswer = z.object({ data: z.array(z.object({ key: z.string().nullable(), ...figures })) });
 
-export const logRow = z.object({
+const row = {
   id: z.string(),
   created_at: z.iso.datetime(),
+  usage: wireUsage,
+  cost_usd: z.number().nullable().describe('null: no price is known, `unpriced_reason` says why.'),
+  unpriced_reason: z.string().nullable(),
+  latency_ms: z.int(),
+};
+
+export const logRow = z.object({
+  ...row,
   service: z.string(),
   customer_id: z.string().nullable(),
+  key_id: z.string().nullable(),
   provider: z.string().nullable(),
   provider_type: providerType.nullable(),
   model: z.string().nullable(),
@@ -30,23 +41,30 @@ export const logRow = z.object({
   error_code: z.string().nullable(),
   cache_status: cacheStatus,
   finish_reason: finishReason.nullable(),
-  input_tokens: z.int(),
-  output_tokens: z.int(),
-  cost_usd: z.number().nullable(),
-  latency_ms: z.int(),
+  saved_usd: z.number(),
+  queue_ms: z.int(),
+  attempt_count: z.int(),
+  client_gone: z.boolean(),
+  metadata: z.record(z.string(), z.string()),
+  related_to: z.string().nullable(),
 });
 
-export const attemptRow = z.object({
-  id: z.string(),
-  created_at: z.iso.datetime(),
+const attemptRow = z.object({
+  ...row,
   number: z.int(),
   provider: z.string(),
+  provider_type: providerType,
   model: z.string(),
   served_model: z.string().nullable(),
   status: z.enum(['ok', 'error', 'abandoned']),
   error: z.string().nullable(),
-  cost_usd: z.number().nullable(),
-  latency_ms: z.int(),
+  error_message: z.string().nullable(),
+  http_status: z.int().nullable(),
+  vendor_request_id: z.string().nullable(),
+  estimated: z.boolean(),
+  price_version: z.string().nullable(),
+  limiter_ms: z.int(),
+  worker: z.string(),
 });
 
 export const logDetail = logRow.extend({ attempts: z.array(attemptRow) });

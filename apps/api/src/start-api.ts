@@ -1,0 +1,42 @@
+import { closeDatabase, openDatabase } from '@llm-gateway/db';
+import { newInstanceId, type Logger } from '@llm-gateway/shared';
+import { createApp } from './app.js';
+import { environmentKeys } from './auth/environment-keys.js';
+import type { Deps } from './deps.js';
+import type { Env } from './env.js';
+import { composeGenerate } from './generate/compose.js';
+import { serve } from './server.js';
+
+export interface RunningApi {
+  port: number;
+  deps: Deps;
+  /** Stops accepting, lets requests in flight finish within SHUTDOWN_TIMEOUT_MS, and closes every connection. */
+  stop(): Promise<void>;
+}
+
+/** Puts one API replica together and lets it listen. Redis and PostgreSQL may be down: it answers, and says so in its readiness. */
+export async function startApi(env: Env, logger: Logger): Promise<RunningApi> {
+  const { ENCRYPTION_KEYS: encryptionKeys, EGRESS_ALLOW: egress } = env;
+  const db = openDatabase(env.DATABASE_URL);
+  const main = await composeGenerate({ apiId: newInstanceId('api'), db, logger, encryptionKeys, egressAllow: egress, env });
+  const { config, lanes, belt, routers } = main;
+  const queues = { boardQueues: () => config.current().providers.map((provider) => belt.queue(provider.name)) };
+  const keys = environmentKeys(env.SERVICE_KEYS, env.ADMIN_KEYS);
+  const deps: Deps = { db, config, lanes, queues, keys, encryptionKeys, egress, logger, env, routers };
+  const close = async (): Promise<void> => {
+    await main.close();
+    await closeDatabase(db);
+  };
+  try {
+    const server = await serve(createApp(deps), { port: env.PORT, host: env.HOST });
+    const stop = async (): Promise<void> => {
+      const finished = await server.drain(env.SHUTDOWN_TIMEOUT_MS);
+      if (!finished) logger.warn({ timeoutMs: env.SHUTDOWN_TIMEOUT_MS }, 'requests still in flight were cut off');
+      await close();
+    };
+    return { port: server.port, deps, stop };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
