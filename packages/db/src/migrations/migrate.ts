@@ -23,7 +23,7 @@ export async function migrate(databaseUrl: string, options: MigrateOptions = {})
   const migrations = await readMigrations();
   try {
     return await withLock(target, progress, async (client) => {
-      await createSchema(client, target.schema);
+      await prepareSchema(client, target.schema);
       if (await isCurrent(client, migrations)) return [];
       return await apply(databaseUrl, migrations, progress);
     });
@@ -64,16 +64,18 @@ async function withLock<T>(
   }
 }
 
-async function createSchema(client: pg.Client, schema: string): Promise<void> {
+async function prepareSchema(client: pg.Client, schema: string): Promise<void> {
   // Asked first, because CREATE SCHEMA IF NOT EXISTS wants the right to create even where nothing is to be created.
   const found = await client.query('SELECT 1 FROM pg_namespace WHERE nspname = $1', [schema]);
   if (found.rowCount === 0) await client.query(`CREATE SCHEMA IF NOT EXISTS "${schema}"`);
+  // Prisma's own table, made before Prisma looks: without it, a schema that holds other people's tables is refused as "not empty".
+  await client.query(`CREATE TABLE IF NOT EXISTS "${schema}"._prisma_migrations (
+    id VARCHAR(36) PRIMARY KEY, checksum VARCHAR(64) NOT NULL, finished_at TIMESTAMPTZ, migration_name VARCHAR(255) NOT NULL, logs TEXT,
+    rolled_back_at TIMESTAMPTZ, started_at TIMESTAMPTZ NOT NULL DEFAULT now(), applied_steps_count INTEGER NOT NULL DEFAULT 0)`);
 }
 
 /** The common case at every start, told by Prisma's own table without loading the engine. */
 async function isCurrent(client: pg.Client, migrations: MigrationList): Promise<boolean> {
-  const { rows } = await client.query<{ found: boolean }>(`SELECT to_regclass('_prisma_migrations') IS NOT NULL AS found`);
-  if (!rows[0]?.found) return false;
   const applied = await client.query<{ migration_name: string; checksum: string; open: boolean }>(
     'SELECT migration_name, checksum, finished_at IS NULL AS open FROM _prisma_migrations WHERE rolled_back_at IS NULL',
   );
@@ -97,8 +99,17 @@ async function apply(databaseUrl: string, migrations: MigrationList, progress: (
     }
     // A failed or interrupted script has left nothing behind, being one transaction: it may simply run again.
     for (const migrationName of history.failedMigrationNames) await engine.markMigrationRolledBack({ migrationName });
-    const { appliedMigrationNames } = await engine.applyMigrations({ migrationsList: migrations, filters });
+    const { appliedMigrationNames } = await engine.applyMigrations({ migrationsList: migrations, filters }).catch(rethrowShort);
     for (const name of appliedMigrationNames) progress(`applied ${name}`);
     return appliedMigrationNames;
   });
+}
+
+/** The engine's errors are pages of its own call stack; what an operator needs of one is which migration and what PostgreSQL said. */
+function rethrowShort(error: unknown): never {
+  const text = error instanceof Error ? error.message : String(error);
+  const name = /migration_name="([^"]+)"/.exec(text)?.[1];
+  const reason = /Error querying the database: (.+)/.exec(text)?.[1];
+  if (name === undefined || reason === undefined) throw error;
+  throw new Error(`migration ${name} could not be applied and has changed nothing: ${reason}`, { cause: error });
 }

@@ -20,6 +20,7 @@ export function migrationAdapter({ connectionString, options, schema }: Database
     connectionString,
     options,
     max: 1,
+    idleTimeoutMillis: 0,
     connectionTimeoutMillis: 5_000,
     application_name: 'llm-gateway-migrate',
   });

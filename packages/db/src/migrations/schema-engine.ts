@@ -44,7 +44,14 @@ async function loadWasm(): Promise<void> {
   const path = createRequire(import.meta.url)
     .resolve('@prisma/schema-engine-wasm/schema_engine_bg')
     .replace(/\.js$/, '.wasm');
-  const { instance } = await WebAssembly.instantiate(await readFile(path), { './schema_engine_bg.js': bindings });
+  const { instance } = await WebAssembly.instantiate(await readFile(path), { './schema_engine_bg.js': withIdleTimers(bindings) });
   (bindings as unknown as Glue).__wbg_set_wasm(instance.exports);
   (instance.exports['__wbindgen_start'] as () => void)();
+}
+
+/** The engine never clears its 10 s limit on a lock after an error, and the process would wait for it before it can end. */
+function withIdleTimers(imports: Record<string, unknown>): Record<string, unknown> {
+  const setIdleTimer = (callback: () => void, delayMs: number) => setTimeout(callback, delayMs >>> 0).unref();
+  const timers = Object.keys(imports).filter((name) => name.startsWith('__wbg_setTimeout_'));
+  return { ...imports, ...Object.fromEntries(timers.map((name) => [name, setIdleTimer])) };
 }

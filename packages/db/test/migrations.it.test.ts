@@ -1,0 +1,100 @@
+import { readFile } from 'node:fs/promises';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { createTestDatabase, type TestDatabase } from '@llm-gateway/local-services';
+import pg from 'pg';
+import { findDrift, migrate } from '../src/index.js';
+
+let database: TestDatabase;
+let client: pg.Client;
+beforeEach(async () => {
+  database = await createTestDatabase();
+  client = new pg.Client({ connectionString: database.url });
+  await client.connect();
+});
+afterEach(async () => {
+  await client.end();
+  await database.drop();
+});
+
+const tablesOf = async (schema: string): Promise<string[]> => {
+  const { rows } = await client.query<{ name: string }>(
+    'SELECT tablename AS name FROM pg_tables WHERE schemaname = $1 ORDER BY 1',
+    [schema],
+  );
+  return rows.map((row) => row.name);
+};
+const OURS = ['llm_config_state', 'llm_customer_overrides', 'llm_provider_configs', 'llm_usage_attempts', 'llm_usage_logs'];
+
+describe('migrate', () => {
+  it('makes the schema of the URL with its tables, and leaves the others alone', async () => {
+    await client.query('CREATE TABLE public.llm_usage_logs (mine integer)');
+    expect(await migrate(database.url)).toHaveLength(1);
+    expect(await tablesOf('llm_gateway_test')).toEqual(['_prisma_migrations', ...OURS]);
+    expect(await tablesOf('public')).toEqual(['llm_usage_logs']);
+  });
+
+  it('shares a schema with the tables of others', async () => {
+    await client.query('CREATE TABLE public.theirs (id integer)');
+    expect(await migrate(database.url.replace('?schema=llm_gateway_test', ''))).toHaveLength(1);
+    expect(await tablesOf('public')).toEqual(['_prisma_migrations', ...OURS, 'theirs']);
+  });
+
+  it('finds nothing to do the second time', async () => {
+    await migrate(database.url);
+    expect(await migrate(database.url)).toEqual([]);
+  });
+
+  it('applies each migration once when four processes start at the same moment', async () => {
+    const applied = await Promise.all([1, 2, 3, 4].map(() => migrate(database.url)));
+    expect(applied.flat()).toHaveLength(1);
+    const { rows } = await client.query('SELECT migration_name FROM llm_gateway_test._prisma_migrations');
+    expect(rows).toHaveLength(1);
+  });
+
+  it('leaves nothing behind when a migration fails, and runs it again once the cause is gone', async () => {
+    await client.query('CREATE SCHEMA llm_gateway_test; CREATE TABLE llm_gateway_test.llm_usage_attempts (in_the_way integer)');
+    await expect(migrate(database.url)).rejects.toThrow(
+      /^migration \d+_the_tables could not be applied.*"llm_usage_attempts" already exists$/,
+    );
+    expect(await tablesOf('llm_gateway_test')).toEqual(['_prisma_migrations', 'llm_usage_attempts']);
+    await client.query('DROP TABLE llm_gateway_test.llm_usage_attempts');
+    expect(await migrate(database.url)).toHaveLength(1);
+  });
+
+  it('refuses to go on where an applied migration was edited afterwards', async () => {
+    await migrate(database.url);
+    await client.query(`UPDATE llm_gateway_test._prisma_migrations SET checksum = repeat('0', 64)`);
+    await expect(migrate(database.url)).rejects.toThrow(/edited afterwards: \d+_the_tables/);
+  });
+
+  it('says what it does', async () => {
+    const said: string[] = [];
+    await migrate(database.url, { onProgress: (message) => said.push(message) });
+    expect(said).toEqual(['applying database migrations', expect.stringMatching(/^applied \d+_the_tables$/)]);
+  });
+
+  it('reports a database that cannot be reached', async () => {
+    await expect(migrate('postgresql://u:p@127.0.0.1:1/db')).rejects.toMatchObject({ code: 'unavailable' });
+  });
+});
+
+describe('the migrations', () => {
+  it('bring an empty database to schema.prisma', async () => {
+    expect(await findDrift(database.url)).toBe('');
+  });
+
+  it('are found lacking when schema.prisma gets ahead of them', async () => {
+    const schema = await readFile(new URL('../../../prisma/schema.prisma', import.meta.url), 'utf8');
+    const ahead = schema.replace('worker              String', 'worker String\n  region String?');
+    expect(await findDrift(database.url, ahead)).toContain('ALTER TABLE "llm_usage_attempts" ADD COLUMN     "region" TEXT');
+    expect(await findDrift(database.url, schema.replace('@@index([requestId])', ''))).toContain(
+      'DROP INDEX "llm_usage_attempts_request_id_idx"',
+    );
+  });
+
+  it('are compared without a trace in the database', async () => {
+    await findDrift(database.url);
+    const { rows } = await client.query(`SELECT nspname FROM pg_namespace WHERE nspname LIKE 'llm%'`);
+    expect(rows).toEqual([]);
+  });
+});
