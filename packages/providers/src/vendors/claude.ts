@@ -16,7 +16,11 @@ export const claude: VendorGenerate = async (call, { apiKey, baseUrl }, fetch) =
   const warnings = new Warnings(call.model);
   // authToken and webhookKey: explicitly nothing, or the SDK would look into the environment.
   const options = { baseURL: baseUrl, apiKey, authToken: null, webhookKey: null, logLevel: 'off', maxRetries: 0, fetch } as const;
-  const message = await new Anthropic(options).messages.create(toRequest(call, warnings), sdkTimeout(call));
+  // Not `messages.create`, which writes a model's deprecation notice to the console at every call.
+  const message = await new Anthropic(options).post<unknown>('/v1/messages', {
+    body: toRequest(call, warnings),
+    ...sdkTimeout(call),
+  });
   return readMessage(message, call, warnings);
 };
 

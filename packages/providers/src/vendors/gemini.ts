@@ -81,7 +81,7 @@ const responseShape = z.object({
 type Response = z.infer<typeof responseShape>;
 
 // Source: https://ai.google.dev/api/generate-content#FinishReason
-const FILTERED = ['SAFETY', 'RECITATION', 'LANGUAGE', 'BLOCKLIST', 'PROHIBITED_CONTENT', 'SPII', 'IMAGE_SAFETY'];
+const FILTERED = ['SAFETY', 'RECITATION', 'LANGUAGE', 'BLOCKLIST', 'PROHIBITED_CONTENT', 'SPII', 'IMAGE_SAFETY', 'MODEL_ARMOR'];
 
 function finishReasonOf({ candidates, promptFeedback }: Response): FinishReason {
   const [candidate] = candidates;
