@@ -4,6 +4,9 @@ import { resolve } from 'node:path';
 
 const rootDir = resolve(import.meta.dirname, '..');
 
+// No test can touch a developer's database or Redis by accident, whatever the shell has set.
+for (const name of ['DATABASE_URL', 'REDIS_URL', 'CACHE_REDIS_URL']) delete process.env[name];
+
 const common = {
   rootDir,
   testEnvironment: 'node',
@@ -24,6 +27,7 @@ const integration = {
 
 export default {
   rootDir,
+  // Every worker may run servers and processes besides: more than these only wait for each other.
   maxWorkers: 2,
   projects: [
     {

@@ -26,7 +26,7 @@ function readOptions(): { help?: boolean; 'dry-run'?: boolean } {
 
 async function run(): Promise<void> {
   const env = readEnv();
-  const stops = new StopList();
+  const stops = new StopList((line) => console.error(line));
   const end = async (line: string, code: number): Promise<never> => {
     console.error(line);
     await stops.stopAll();

@@ -4,6 +4,9 @@ export class StopList {
   private readonly killers: (() => void)[] = [];
   private stopping: Promise<void> | undefined;
 
+  /** @param complain is told of what could not be stopped. */
+  constructor(private readonly complain: (line: string) => void) {}
+
   get isStopping(): boolean {
     return this.stopping !== undefined;
   }
@@ -35,7 +38,7 @@ export class StopList {
     try {
       await entry?.stop();
     } catch (error) {
-      console.error(`could not stop ${entry?.name}: ${String(error)}`);
+      this.complain(`could not stop ${entry?.name}: ${String(error)}`);
     }
   }
 }

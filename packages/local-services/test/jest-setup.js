@@ -1,16 +1,14 @@
-// One PostgreSQL for a whole test run, in a directory of its own. Test files make their databases on it with createTestDatabase().
+// One PostgreSQL for a whole test run, in a directory of its own. Test files make their databases on it with createTestDatabase(), and
+// start a Redis each. TEST_DATABASE_URL may name another server (a role that may create databases); none is started then.
 //
-// DATABASE_URL and REDIS_URL of the environment are taken out on purpose: no test can touch a developer's data by accident.
-// TEST_DATABASE_URL may name another server (a role that may create databases); none is started then.
-//
-// Plain JavaScript on the built package: jest's global setup runs outside its module mapping.
+// Plain JavaScript on the built package: jest's global set-up runs outside its module mapping.
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startPostgres, TEST_POSTGRES_VARIABLE } from '../dist/index.js';
+import { findOrInstallRedis, startPostgres, TEST_POSTGRES_VARIABLE } from '../dist/index.js';
 
 export default async function setUp() {
-  for (const name of ['DATABASE_URL', 'REDIS_URL', 'CACHE_REDIS_URL']) delete process.env[name];
+  await findOrInstallRedis({ onProgress: (message) => console.error(message) });
   const given = process.env.TEST_DATABASE_URL;
   if (given) {
     process.env[TEST_POSTGRES_VARIABLE] = given;

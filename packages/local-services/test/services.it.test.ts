@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { createTestDatabase, startPostgres, startProcess, startRedis } from '../src/index.js';
+import { identify } from '../src/process/process-identity.js';
 import { redisCommand } from './redis-command.js';
 
 let directory: string;
@@ -55,13 +56,10 @@ async function someoneElse(name: string) {
   return { owner, postgres, redis };
 }
 
+/** A zombie counts as gone: who reaps it is not our affair. */
 async function gone(pid: number): Promise<boolean> {
-  for (const giveUp = Date.now() + 10_000; Date.now() < giveUp; await sleep(20)) {
-    try {
-      process.kill(pid, 0);
-    } catch {
-      return true;
-    }
+  for (const giveUp = Date.now() + 15_000; Date.now() < giveUp; await sleep(20)) {
+    if ((await identify(pid)) === null) return true;
   }
   return false;
 }

@@ -85,7 +85,7 @@ function spawnServer(cluster: Cluster, options: PostgresOptions, port: number): 
     stopSignal: 'SIGINT', // PostgreSQL's "fast" shutdown: does not wait for clients
     stopWithinMs: 20_000,
     onLine: options.onLog,
-    ...(options.persistent ? {} : { removeDir: options.dataDir }),
+    ...(options.persistent ? { lingerSeconds: 3 } : { removeDir: options.dataDir }),
   });
 }
 

@@ -2,7 +2,7 @@ import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
-import { tieToOurLife } from './lifeline.js';
+import { tieToOurLife, type LastWill } from './lifeline.js';
 
 const KEPT_LINES = 2_000;
 
@@ -18,8 +18,10 @@ export interface ChildOptions {
   stopSignal: 'SIGINT' | 'SIGTERM';
   /** How long a kind end may take before SIGKILL. */
   stopWithinMs: number;
-  /** Deleted when this process dies without having stopped the child. */
+  /** When this process dies without having stopped the child: deleted after the child's end. */
   removeDir?: string;
+  /** When this process dies: the child's clients get this long to end before it. Default 0. */
+  lingerSeconds?: number;
   onLine?: ((line: string) => void) | undefined;
 }
 
@@ -51,7 +53,7 @@ export async function startChild(options: ChildOptions): Promise<Child> {
   const spawned = spawn(command, args, { env, cwd, uid, gid, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
   await once(spawned, 'spawn');
   const pid = spawned.pid as number;
-  const lifeline = tieToOurLife(pid, options.stopSignal === 'SIGINT' ? 'INT' : 'TERM', options.removeDir);
+  const lifeline = tieToOurLife(pid, lastWill(options));
   const output = new EventEmitter<{ line: [string] }>().setMaxListeners(0);
   if (options.onLine) output.on('line', options.onLine);
   const lines = collectLines(spawned, (line) => output.emit('line', line));
@@ -75,6 +77,12 @@ export async function startChild(options: ChildOptions): Promise<Child> {
     stop: (signal = options.stopSignal) => (stopping ??= stop(signal)),
     firstLine: (matches) => waitForLine(lines, output, exited, matches),
   };
+}
+
+function lastWill({ stopSignal, removeDir, lingerSeconds = 0 }: ChildOptions): LastWill {
+  // Who is stopped by SIGINT is PostgreSQL, whose SIGQUIT is the crash it recovers from; its SIGKILL would leave processes behind.
+  if (stopSignal === 'SIGINT') return { signal: 'INT', force: 'QUIT', lingerSeconds, removeDir };
+  return { signal: 'TERM', force: 'KILL', lingerSeconds, removeDir };
 }
 
 function collectLines(child: ChildProcessByStdio<null, Readable, Readable>, emit: (line: string) => void): string[] {

@@ -80,7 +80,7 @@ function spawnServer(binary: string, dataDir: string, port: number, options: Red
     stopSignal: 'SIGTERM',
     stopWithinMs: 10_000,
     onLine: options.onLog,
-    ...(persistent ? {} : { removeDir: dataDir }),
+    ...(persistent ? { lingerSeconds: 3 } : { removeDir: dataDir }),
   });
 }
 

@@ -1,0 +1,171 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+jest.setTimeout(90_000);
+const main = fileURLToPath(new URL('../dist/main.js', import.meta.url));
+
+let directory: string;
+beforeAll(async () => void (directory = await mkdtemp(join(tmpdir(), 'llm-gateway-start-'))));
+afterAll(() => rm(directory, { recursive: true, force: true }));
+
+const running = new Set<ChildProcess>();
+afterEach(async () => {
+  for (const child of running) {
+    child.kill('SIGTERM');
+    await once(child, 'close');
+  }
+});
+
+/** `npm start`, with what it prints. */
+class Start {
+  readonly lines: string[] = [];
+  readonly closed: Promise<number | null>;
+  private readonly child: ChildProcess;
+
+  constructor(env: Record<string, string>, args: string[] = []) {
+    const { PATH = '' } = process.env;
+    this.child = spawn(process.execPath, [main, ...args], {
+      env: { PATH, PORT: '0', ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    running.add(this.child);
+    this.closed = once(this.child, 'close').then(([code]) => {
+      running.delete(this.child);
+      return code as number | null;
+    });
+    for (const input of [this.child.stdout, this.child.stderr]) {
+      if (input) createInterface({ input }).on('line', (line) => this.lines.push(line));
+    }
+  }
+
+  get output(): string {
+    return this.lines.join('\n');
+  }
+
+  /** The address and the line to try, once they are printed. */
+  async ready(): Promise<{ address: string; curl: string; seconds: number }> {
+    const ended = this.closed.then(() => true);
+    while (!this.output.includes('Ctrl-C stops')) {
+      if (await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, 20))]))
+        throw new Error(`it ended:\n${this.output}`);
+    }
+    const [, address = '', seconds] = /ready at (\S+) after ([\d.]+) s/.exec(this.output) ?? [];
+    return { address, seconds: Number(seconds), curl: this.lines.find((line) => line.trim().startsWith('curl ')) ?? '' };
+  }
+
+  async end(signal: NodeJS.Signals): Promise<number | null> {
+    this.child.kill(signal);
+    return this.closed;
+  }
+
+  get pid(): number {
+    return this.child.pid ?? 0;
+  }
+}
+
+/** As pasted into a shell. */
+async function paste(line: string): Promise<Record<string, unknown>> {
+  const { stdout } = await promisify(execFile)('/bin/bash', ['-c', line]);
+  return JSON.parse(stdout) as Record<string, unknown>;
+}
+
+async function processesIn(dataDir: string): Promise<string[]> {
+  const { stdout } = await promisify(execFile)('/bin/bash', [
+    '-c',
+    'for p in /proc/[0-9]*; do tr "\\0" "\\n" 2>/dev/null < $p/environ | grep -q "^HEALTH_FILE=$0/" && echo $p; grep -qa -- "$0/" $p/cmdline 2>/dev/null && echo $p; done; true',
+    dataDir,
+  ]);
+  return stdout.split('\n').filter((path) => path !== '' && !path.includes(String(process.pid)));
+}
+
+describe('npm start', () => {
+  it('prints a line that works as pasted, ends by Ctrl-C with nothing left running, and goes on with its data at the next start', async () => {
+    const DATA_DIR = join(directory, 'day-by-day');
+    const first = new Start({ DATA_DIR });
+    const { curl } = await first.ready();
+    const fresh = await paste(curl);
+    expect(fresh).toMatchObject({ cached: false, provider: 'claude-main', cost_usd: expect.any(Number) });
+    expect(fresh.usage).toMatchObject({ total_tokens: expect.any(Number) });
+    expect(await first.end('SIGINT')).toBe(0);
+    expect(first.lines.at(-1)).toBe('stopping');
+    expect(await processesIn(DATA_DIR)).toEqual([]);
+
+    const second = new Start({ DATA_DIR });
+    const again = await second.ready();
+    expect(again.seconds).toBeLessThan(5);
+    expect(await paste(again.curl)).toMatchObject({ cached: true, cost_usd: 0, content: fresh.content });
+    expect(second.lines.filter((line) => line.includes('key  '))).toEqual(first.lines.filter((line) => line.includes('key  ')));
+    expect(await second.end('SIGTERM')).toBe(0);
+  });
+
+  it('is not held up by what a kill -9 left behind', async () => {
+    const DATA_DIR = join(directory, 'killed');
+    const killed = new Start({ DATA_DIR });
+    await killed.ready();
+    await killed.end('SIGKILL');
+    const next = new Start({ DATA_DIR });
+    expect(await paste((await next.ready()).curl)).toMatchObject({ provider: 'claude-main' });
+  });
+
+  it('says so and stops everything when one of its processes dies', async () => {
+    const DATA_DIR = join(directory, 'dying');
+    const start = new Start({ DATA_DIR });
+    await start.ready();
+    const { stdout } = await promisify(execFile)('/bin/bash', [
+      '-c',
+      `grep -lz "apps/worker/dist/main.js" $(grep -l "PPid:\\s${start.pid}$" /proc/[0-9]*/status | sed s/status/cmdline/)`,
+    ]);
+    process.kill(Number(/\d+/.exec(stdout)?.[0]), 'SIGKILL');
+    expect(await start.closed).toBe(1);
+    expect(start.output).toContain('worker (SIGKILL) has ended unexpectedly; stopping everything');
+    expect(await processesIn(DATA_DIR)).toEqual([]);
+  });
+
+  it('makes real providers of the vendor keys there are, and lets no stand-in answer beside them', async () => {
+    const DATA_DIR = join(directory, 'vendors');
+    const standIns = new Start({ DATA_DIR });
+    await standIns.ready();
+    await standIns.end('SIGTERM');
+    const start = new Start({ DATA_DIR, OPENAI_API_KEY: 'sk-not-real-1234' });
+    await start.ready();
+    expect(start.output).toContain('Providers: openai-main\n');
+    expect(await readFile(join(DATA_DIR, 'logs/api.log'), 'utf8')).not.toContain('sk-not-real');
+  });
+});
+
+describe('npm start says in one line', () => {
+  const DATA_DIR = () => join(directory, 'never');
+
+  it('that its port is taken', async () => {
+    const other = createServer().listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    const { port } = other.address() as AddressInfo;
+    const start = new Start({ DATA_DIR: DATA_DIR(), PORT: String(port) });
+    expect(await start.closed).toBe(1);
+    expect(start.output).toBe(`port ${port} is taken: stop what listens there, or choose another: PORT=${port + 1} npm start`);
+    other.close();
+  });
+
+  it.each([
+    [{ PORT: 'http' }, 'PORT: must be a port'],
+    [{ DATABASE_URL: 'mysql://x' }, 'DATABASE_URL: must be a postgresql:// URL'],
+  ])('what is wrong with %j', async (env, line) => {
+    const start = new Start({ DATA_DIR: DATA_DIR(), ...env });
+    expect([await start.closed, start.output]).toEqual([1, line]);
+  });
+
+  it('what it would do, without doing it, for --dry-run', async () => {
+    const start = new Start({ DATA_DIR: DATA_DIR(), MISTRAL_API_KEY: 'k' }, ['--dry-run']);
+    expect(await start.closed).toBe(0);
+    expect(start.output).toMatch(/embedded PostgreSQL[^]*where there are no providers yet: mistral-main/);
+    await expect(readFile(join(DATA_DIR(), 'keys.json'))).rejects.toThrow(/ENOENT/);
+  });
+});
