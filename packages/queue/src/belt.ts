@@ -6,6 +6,8 @@ import { generateJob, type GenerateJobPayload } from './generate-job.js';
 import { keys } from './keys.js';
 import { bullConnection, type RedisRole } from './redis/connect.js';
 
+const CONNECT_PATIENCE_MS = 1_000;
+
 export type JobState = 'waiting' | 'active' | 'completed' | 'failed' | 'gone';
 
 export interface BeltOptions {
@@ -31,7 +33,8 @@ export class Belt {
     const { id, priority } = payload.head;
     this.#arriving.set(provider, (this.#arriving.get(provider) ?? 0) + 1);
     try {
-      await this.queue(provider).add('generate', payload, { ...generateJob.options, priority, jobId: generateJob.jobId(id, payload.hop) });
+      const queue = await this.#connected(provider);
+      await queue.add('generate', payload, { ...generateJob.options, priority, jobId: generateJob.jobId(id, payload.hop) });
     } finally {
       this.#arriving.set(provider, (this.#arriving.get(provider) ?? 1) - 1);
     }
@@ -73,13 +76,16 @@ export class Belt {
     const queue = new Queue(generateJob.queue(provider), {
       connection: bullConnection(this.#options.redisUrl, this.#options.role),
       prefix: keys.queuePrefix(provider),
-      // A queue that waits for its connection would hang the caller while Redis is down.
-      skipWaitingForReady: this.#options.role === 'fail-fast',
       streams: { events: { maxLen: 100 } },
     });
     queue.on('error', (error) => this.#options.logger.debug({ err: error, provider }, 'queue connection failed, reconnecting'));
     this.#queues.set(provider, queue);
     return queue;
+  }
+
+  /** Connects to the queues of these providers ahead of their first request. */
+  open(providers: readonly string[]): void {
+    for (const provider of providers) this.queue(provider);
   }
 
   /** Closes the queue objects of providers that are no more; jobs in Redis stay. */
@@ -92,10 +98,26 @@ export class Belt {
     await Promise.all([...this.#queues.keys()].map((provider) => this.#close(provider)));
   }
 
+  /** A new queue connects in a moment; while Redis is down a caller must not wait for it. An established one fails fast by itself. */
+  async #connected(provider: string): Promise<Queue> {
+    const queue = this.queue(provider);
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_resolve, reject) => {
+      timer = setTimeout(() => reject(new Error('redis cannot be reached')), this.#options.role === 'patient' ? 30_000 : CONNECT_PATIENCE_MS);
+    });
+    try {
+      await Promise.race([queue.waitUntilReady(), late]);
+      return queue;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
   async #close(provider: string): Promise<void> {
     const queue = this.#queues.get(provider);
     this.#queues.delete(provider);
-    await queue?.close();
+    // Nothing to flush here, and close() would wait for a Redis that is down.
+    await queue?.disconnect();
   }
 }
 

@@ -25,7 +25,7 @@ export interface Wait {
 
 /** @throws CallerGone; GatewayError timeout when the deadline passes in silence. */
 export async function awaitOutcome(deps: GenerateDeps, wait: Wait, pending: { outcome: Promise<Outcome>; stop: () => void }): Promise<Outcome> {
-  const { requestId, deadline, signal } = wait;
+  const { deadline, signal } = wait;
   let timer: NodeJS.Timeout | undefined;
   let onAbort: () => void = () => undefined;
   const ended = new Promise<'deadline' | 'gone'>((resolve) => {
