@@ -1,0 +1,144 @@
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import {
+  closeDatabase,
+  configVersion,
+  createProvider,
+  insertUsage,
+  loadSnapshot,
+  openDatabase,
+  pingDatabase,
+  usageSummary,
+  type Db,
+} from '../src/index.js';
+import { useDatabase } from './database-fixture.js';
+import { keysOf, sampleEvent, sampleProvider } from './samples.js';
+
+const fixture = useDatabase();
+const unavailable = { code: 'unavailable', message: 'the database cannot be reached' };
+
+/** A network between gateway and PostgreSQL that can go silent, as when a host dies without closing its connections. */
+class Network {
+  readonly #sockets = new Set<Socket>();
+  #server: Server | undefined;
+  silent = false;
+
+  async open(url: string): Promise<string> {
+    const target = new URL(url);
+    const { port, hostname } = target;
+    this.#server = createServer((near) => {
+      const far = connect(Number(port), hostname);
+      for (const [from, to] of [
+        [near, far],
+        [far, near],
+      ] as const) {
+        this.#sockets.add(from);
+        from
+          .on('data', (bytes) => this.silent || to.write(bytes))
+          .on('error', () => to.destroy())
+          .on('close', () => to.destroy());
+      }
+    }).listen(0, '127.0.0.1');
+    await once(this.#server, 'listening');
+    target.port = String((this.#server.address() as AddressInfo).port);
+    return target.href;
+  }
+
+  cut(): void {
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  close(): void {
+    this.cut();
+    this.#server?.close();
+  }
+}
+
+let network: Network;
+let db: Db;
+beforeEach(async () => {
+  network = new Network();
+  db = openDatabase(await network.open(fixture.url), { poolSize: 2, connectTimeoutMs: 400, statementTimeoutMs: 300 });
+});
+afterEach(async () => {
+  network.close();
+  await closeDatabase(db);
+});
+
+const everyCall = (on: Db): Promise<unknown>[] => [
+  pingDatabase(on),
+  configVersion(on),
+  loadSnapshot(on),
+  insertUsage(on, [sampleEvent()]),
+  usageSummary(on, { from: new Date(0), to: new Date() }),
+  createProvider(on, keysOf('a'), sampleProvider()),
+];
+
+describe('with no PostgreSQL behind the address', () => {
+  it('every call says unavailable at once', async () => {
+    const nowhere = openDatabase('postgresql://u:p@127.0.0.1:1/db');
+    const started = performance.now();
+    for (const call of await Promise.allSettled(everyCall(nowhere)))
+      expect(call).toMatchObject({ status: 'rejected', reason: unavailable });
+    expect(performance.now() - started).toBeLessThan(1_000);
+    await closeDatabase(nowhere);
+  });
+
+  it('a wrong password is an outage too, and neither it nor the address gets into the message', async () => {
+    const url = new URL(fixture.url);
+    url.password = 'wrong-password';
+    const refused = openDatabase(url.href);
+    const error = await pingDatabase(refused).catch((caught: unknown) => caught);
+    // A server that trusts local connections takes any password.
+    if (error !== undefined) expect(error).toMatchObject(unavailable);
+    await closeDatabase(refused);
+  });
+});
+
+describe('when PostgreSQL goes away', () => {
+  it('cut connections end no process, and the next calls work again', async () => {
+    await pingDatabase(db);
+    const running = everyCall(db);
+    network.cut();
+    for (const call of await Promise.allSettled(running))
+      if (call.status === 'rejected') expect(call.reason).toMatchObject(unavailable);
+    await pingDatabase(db);
+  });
+
+  it('a silent host is given up within the limits, and leaves no dead connection in the pool', async () => {
+    await Promise.all([pingDatabase(db), pingDatabase(db)]);
+    network.silent = true;
+    const started = performance.now();
+    for (const call of await Promise.allSettled([insertUsage(db, [sampleEvent()]), pingDatabase(db)])) {
+      expect(call).toMatchObject({ status: 'rejected', reason: unavailable });
+    }
+    expect(performance.now() - started).toBeLessThan(5_000);
+    network.silent = false;
+    await Promise.all([insertUsage(db, [sampleEvent()]), pingDatabase(db), pingDatabase(db)]);
+  });
+
+  it('a connection ended by the server is replaced', async () => {
+    await pingDatabase(db);
+    await fixture.sql(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'llm-gateway' AND datname = current_database()`,
+    );
+    await Promise.allSettled(everyCall(db));
+    await pingDatabase(db);
+  });
+
+  it('a statement that outlives its limit says unavailable', async () => {
+    await fixture.sql('BEGIN; LOCK TABLE llm_usage_logs IN ACCESS EXCLUSIVE MODE');
+    await expect(insertUsage(db, [sampleEvent()])).rejects.toMatchObject(unavailable);
+    await fixture.sql('ROLLBACK');
+    expect(await insertUsage(db, [sampleEvent()])).toEqual({ logs: 1, attempts: 1 });
+  });
+});
+
+describe('a closed database', () => {
+  it('says unavailable', async () => {
+    const closed = openDatabase(fixture.url);
+    await closeDatabase(closed);
+    await expect(pingDatabase(closed)).rejects.toMatchObject({ code: 'unavailable' });
+  });
+});
