@@ -52,7 +52,12 @@ async function reviveStandIns({ db, keys, env, stops }: Setting, giveWay: boolea
 /** A made-up answer must never stand in for a real one: a stand-in becomes its vendor, or is switched off. */
 async function replace(row: ProviderConfig, { db, keys, env }: Omit<Setting, 'stops'>): Promise<void> {
   const apiKey = vendorKey(row.type, env);
-  await updateProvider(db, keys, row.id, apiKey === null ? { enabled: false } : { apiKey, baseUrl: null, enabled: true });
+  await updateProvider(
+    db,
+    keys,
+    row.id,
+    apiKey === null ? { enabled: false } : { apiKey, baseUrl: null, pricing: null, enabled: true },
+  );
 }
 
 async function overview(db: Db, standInPort: number | null): Promise<ProviderOverview> {

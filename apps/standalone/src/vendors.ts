@@ -20,12 +20,16 @@ export function vendorKey(type: ProviderType, keys: VendorKeys): string | null {
   return (variable && keys[variable]) ?? null;
 }
 
+/** Types whose models cost the same wherever they are asked for; what an open model costs depends on whose server it is on. */
+const PRICED_ANYWHERE: ReadonlySet<ProviderType> = new Set(['claude', 'openai', 'gemini', 'mistral']);
+
 /** A provider with the defaults of the API. */
 export function firstProvider(type: ProviderType, where: { apiKey: string } | { baseUrl: string }): ProviderInput {
   return {
     name: `${type}-main`,
     type,
-    apiKey: null,
+    // Vendors' SDKs want some key, also for a stand-in, who takes any.
+    apiKey: 'stand-in',
     baseUrl: null,
     ...where,
     defaultModel: FIRST_PROVIDERS[type].model,
@@ -38,7 +42,6 @@ export function firstProvider(type: ProviderType, where: { apiKey: string } | { 
     maxConcurrency: null,
     timeoutMs: null,
     maxRetries: 1,
-    // No table knows what a made-up model costs.
-    pricing: type === 'custom' ? { input_per_mtok: 1, output_per_mtok: 2 } : null,
+    pricing: 'baseUrl' in where && !PRICED_ANYWHERE.has(type) ? { input_per_mtok: 0.88, output_per_mtok: 0.88 } : null,
   };
 }
