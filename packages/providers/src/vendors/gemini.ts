@@ -60,33 +60,35 @@ function toRequest(call: ProviderCall): GoogleSdk.GenerateContentRequest {
 }
 
 const part = z.object({ text: z.string().optional(), thought: z.boolean().optional() });
-const responseShape = z.object({
-  candidates: z
-    .array(z.object({ content: z.object({ parts: z.array(part).optional() }).nullish(), finishReason: z.string().nullish() }))
-    .default([]),
-  promptFeedback: z.object({ blockReason: z.string().nullish() }).nullish(),
-  usageMetadata: z
-    .object({
-      promptTokenCount: tokenCount,
-      cachedContentTokenCount: tokenCount,
-      toolUsePromptTokenCount: tokenCount,
-      candidatesTokenCount: tokenCount,
-      thoughtsTokenCount: tokenCount,
-    })
-    .nullish()
-    .catch(undefined),
-  modelVersion: z.string().nullish(),
-  responseId: z.string().nullish().catch(undefined),
-});
+const responseShape = z
+  .object({
+    candidates: z
+      .array(z.object({ content: z.object({ parts: z.array(part).optional() }).nullish(), finishReason: z.string().nullish() }))
+      .default([]),
+    promptFeedback: z.object({ blockReason: z.string().nullish() }).nullish(),
+    usageMetadata: z
+      .object({
+        promptTokenCount: tokenCount,
+        cachedContentTokenCount: tokenCount,
+        toolUsePromptTokenCount: tokenCount,
+        candidatesTokenCount: tokenCount,
+        thoughtsTokenCount: tokenCount,
+      })
+      .nullish()
+      .catch(undefined),
+    modelVersion: z.string().nullish(),
+    responseId: z.string().nullish().catch(undefined),
+  })
+  .refine(({ candidates, promptFeedback }) => candidates.length > 0 || promptFeedback?.blockReason);
 type Response = z.infer<typeof responseShape>;
 
 // Source: https://ai.google.dev/api/generate-content#FinishReason
 const FILTERED = ['SAFETY', 'RECITATION', 'LANGUAGE', 'BLOCKLIST', 'PROHIBITED_CONTENT', 'SPII', 'IMAGE_SAFETY', 'MODEL_ARMOR'];
 
-function finishReasonOf({ candidates, promptFeedback }: Response): FinishReason {
+/** No candidate means a blocked prompt: the shape has been checked for the reason. */
+function finishReasonOf({ candidates }: Response): FinishReason {
   const [candidate] = candidates;
-  if (!candidate && promptFeedback?.blockReason) return 'content_filter';
-  if (!candidate) throw new ProviderError('bad_response', "the provider's answer has neither a candidate nor a block reason");
+  if (!candidate) return 'content_filter';
   if (candidate.finishReason === 'STOP') return 'stop';
   if (candidate.finishReason === 'MAX_TOKENS') return 'length';
   return FILTERED.includes(candidate.finishReason ?? '') ? 'content_filter' : 'other';
