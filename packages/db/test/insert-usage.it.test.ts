@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { NO_TOKENS, type UsageEvent } from '@llm-gateway/shared';
-import { insertUsage, isDataError, usageLogWithAttempts } from '../src/index.js';
+import { closeDatabase, insertUsage, isDataError, openDatabase, usageLogWithAttempts } from '../src/index.js';
 import { useDatabase } from './database-fixture.js';
 import { ARRIVED, lateEvent, sampleAttempt, sampleEvent, sampleLog, TOKENS } from './samples.js';
 
@@ -120,11 +120,11 @@ describe('usage rows', () => {
   });
 
   it('are there once when many writers deliver the same events at the same moment', async () => {
-    const events = Array.from({ length: 200 }, () => sampleEvent());
-    const inserted = await Promise.all(Array.from({ length: 8 }, () => insertUsage(fixture.db, shuffled(events))));
+    const events = Array.from({ length: 1_000 }, () => sampleEvent());
+    const inserted = await Promise.all(Array.from({ length: 4 }, () => insertUsage(fixture.db, shuffled(events))));
     const total = inserted.reduce((sum, one) => ({ logs: sum.logs + one.logs, attempts: sum.attempts + one.attempts }));
-    expect(total).toEqual({ logs: 200, attempts: 200 });
-    expect(await counts()).toMatchObject({ logs: 200, attempts: 200 });
+    expect(total).toEqual({ logs: 1_000, attempts: 1_000 });
+    expect(await counts()).toMatchObject({ logs: 1_000, attempts: 1_000 });
   });
 
   it('are written all or none', async () => {
@@ -261,14 +261,16 @@ describe('a row that PostgreSQL refuses', () => {
 
 describe('a time', () => {
   it('is stored as it is, whatever zone the database lives in', async () => {
-    await fixture.sql(`ALTER ROLE CURRENT_USER SET TimeZone = 'Asia/Kathmandu'`);
+    const [name] = await fixture.sql<{ name: string }>('SELECT current_database() AS name');
+    await fixture.sql(`ALTER DATABASE ${name?.name} SET TimeZone = 'Asia/Kathmandu'`);
+    const db = openDatabase(fixture.url);
     const event = sampleEvent();
-    await insertUsage(fixture.db, [event]);
+    await insertUsage(db, [event]);
     const [row] = await fixture.sql<{ ms: number }>(
       'SELECT extract(epoch FROM created_at)::float8 * 1000 AS ms FROM llm_usage_logs',
     );
     expect(row?.ms).toBeCloseTo(ARRIVED, 3);
-    expect((await usageLogWithAttempts(fixture.db, event.log?.id ?? '')).created_at).toBe(new Date(ARRIVED).toISOString());
-    await fixture.sql('ALTER ROLE CURRENT_USER RESET TimeZone');
+    expect((await usageLogWithAttempts(db, event.log?.id ?? '')).created_at).toBe(new Date(ARRIVED).toISOString());
+    await closeDatabase(db);
   });
 });

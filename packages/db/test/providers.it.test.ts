@@ -171,4 +171,19 @@ describe('the version of the configuration', () => {
     await Promise.all(names.map((name) => createProvider(fixture.db, keys, sampleProvider({ name }))));
     expect(await loadSnapshot(fixture.db)).toMatchObject({ version: before + 8, providers: names.map((name) => ({ name })) });
   });
+
+  it('belongs to the configuration that is read with it, also while that changes', async () => {
+    const { id, priority } = await createProvider(fixture.db, keys, sampleProvider());
+    const atStart = await configVersion(fixture.db);
+    let done = false;
+    const changing = (async () => {
+      for (let step = 1; step <= 60; step++) await updateProvider(fixture.db, keys, id, { priority: priority + step });
+      done = true;
+    })();
+    while (!done) {
+      const snapshot = await loadSnapshot(fixture.db);
+      expect(snapshot.providers[0]?.priority).toBe(priority + snapshot.version - atStart);
+    }
+    await changing;
+  });
 });

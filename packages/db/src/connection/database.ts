@@ -3,7 +3,6 @@ import { GatewayError } from '@llm-gateway/shared';
 import { Prisma, PrismaClient } from '../generated/client.js';
 import { databaseTarget } from './database-url.js';
 import { domainError } from './errors.js';
-import { ImpatientClient } from './impatient-client.js';
 
 declare const opaque: unique symbol;
 /** An open database. Only this package can look inside. */
@@ -45,7 +44,6 @@ export function openDatabase(url: string, options: DatabaseOptions = {}): Db {
     // For a server that hangs and so cannot keep its own statement_timeout.
     query_timeout: statementTimeoutMs + 1_000,
     keepAlive: true,
-    Client: ImpatientClient,
     application_name: 'llm-gateway',
   };
   const adapter = new PrismaPg(pool, { schema: target.schema, onPoolError: lost, onConnectionError: lost });
