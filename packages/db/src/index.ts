@@ -13,7 +13,7 @@ export {
 } from './config/providers.js';
 export { closeDatabase, openDatabase, pingDatabase, type DatabaseOptions, type Db } from './connection/database.js';
 export { isDataError } from './connection/errors.js';
-export { decryptSecret, encryptSecret, parseEncryptionKeys, type EncryptionKeys } from './encryption.js';
+export { decryptSecret, parseEncryptionKeys, type EncryptionKeys } from './encryption.js';
 export { findDrift } from './migrations/drift.js';
 export { migrate, type MigrateOptions } from './migrations/migrate.js';
 export type { Page, PageRequest } from './page.js';

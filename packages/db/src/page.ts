@@ -1,5 +1,5 @@
 import { GatewayError } from '@llm-gateway/shared';
-import { z } from 'zod';
+import type { z } from 'zod';
 
 export interface Page<T> {
   data: T[];

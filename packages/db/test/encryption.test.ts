@@ -23,8 +23,8 @@ describe('a provider key at rest', () => {
 
   it.each([2, 3, 4])('is refused when part %i of it was changed', (part) => {
     const parts = encryptSecret(old, 'sk-live-1234', 'row-1').split('.');
-    parts[part] = (parts[part]?.startsWith('A') ? 'B' : 'A') + parts[part]?.slice(1);
-    expect(() => decryptSecret(old, parts.join('.'), 'row-1')).toThrow(expect.objectContaining({ code: 'internal' }) as Error);
+    parts[part] = String(parts[part]).replace(/^./, (first) => (first === 'A' ? 'B' : 'A'));
+    expect(() => decryptSecret(old, parts.join('.'), 'row-1')).toThrow('does not decrypt');
   });
 
   it('is refused with a cut-off tag, which would be easier to guess', () => {

@@ -175,12 +175,12 @@ describe('the version of the configuration', () => {
   it('belongs to the configuration that is read with it, also while that changes', async () => {
     const { id, priority } = await createProvider(fixture.db, keys, sampleProvider());
     const atStart = await configVersion(fixture.db);
-    let done = false;
+    const state = { done: false };
     const changing = (async () => {
       for (let step = 1; step <= 60; step++) await updateProvider(fixture.db, keys, id, { priority: priority + step });
-      done = true;
+      state.done = true;
     })();
-    while (!done) {
+    while (!state.done) {
       const snapshot = await loadSnapshot(fixture.db);
       expect(snapshot.providers[0]?.priority).toBe(priority + snapshot.version - atStart);
     }

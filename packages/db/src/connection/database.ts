@@ -1,6 +1,6 @@
 import { PrismaPg } from '@prisma/adapter-pg';
 import { GatewayError } from '@llm-gateway/shared';
-import { Prisma, PrismaClient } from '../generated/client.js';
+import { type Prisma, PrismaClient } from '../generated/client.js';
 import { databaseTarget } from './database-url.js';
 import { domainError } from './errors.js';
 

@@ -60,10 +60,6 @@ export function domainError(error: unknown): unknown {
 /** @returns true for a value that a unique constraint or index already holds. */
 export const isTaken = (error: unknown): boolean => sqlState(error) === '23505' || prismaCode(error) === 'P2002';
 
-/** @returns true for a row that others point at, or a reference to a row that is gone. */
-export const isReferenceError = (error: unknown): boolean =>
-  ['23001', '23503'].includes(sqlState(error) ?? '') || prismaCode(error) === 'P2003';
-
 const prismaCode = (error: unknown): unknown => layers(error).at(0)?.['code'];
 
 type Layer = Record<string, unknown>;
@@ -78,7 +74,11 @@ function layers(error: unknown): Layer[] {
     const layer = next as Layer;
     found.push(layer);
     const meta = layer['meta'] as Layer | undefined;
-    open.push(layer['cause'], meta?.['driverAdapterError'], ...(Array.isArray(layer['errors']) ? layer['errors'] : []));
+    open.push(
+      layer['cause'],
+      meta?.['driverAdapterError'],
+      ...(Array.isArray(layer['errors']) ? (layer['errors'] as unknown[]) : []),
+    );
   }
   return found;
 }

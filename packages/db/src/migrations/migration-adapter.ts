@@ -61,8 +61,10 @@ function hideCharColumns(pool: pg.Pool): WeakMap<object, number[]> {
   const run = pool.query.bind(pool) as (query: unknown, values?: unknown) => Promise<pg.QueryResult>;
   const hidden = async (query: unknown, values?: unknown) => {
     const result = await run(query, values);
-    const columns = (result.fields ?? []).flatMap((field, index) => (field.dataTypeID === (CHAR as number) ? [index] : []));
-    for (const column of columns) Object.assign(result.fields[column] ?? {}, { dataTypeID: TEXT });
+    // A script of several statements has several results, and nobody reads their columns.
+    const { fields = [] } = result as Partial<pg.QueryResult>;
+    const columns = fields.flatMap((field, index) => (field.dataTypeID === (CHAR as number) ? [index] : []));
+    for (const column of columns) Object.assign(fields[column] ?? {}, { dataTypeID: TEXT });
     if (columns.length > 0) found.set(result.rows, columns);
     return result;
   };
