@@ -19,6 +19,6 @@ if (args.includes('--help') || args.includes('-h')) {
 }
 // After the check of Node's version: what these import may not exist in an old one.
 const { setUp } = await import('./setup/set-up.mjs');
-const { then } = await import('./setup/then.mjs');
+const { runCommand } = await import('./setup/run-command.mjs');
 await setUp();
-await then(command, args);
+await runCommand(command, args);

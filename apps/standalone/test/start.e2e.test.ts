@@ -11,6 +11,7 @@ import { promisify } from 'node:util';
 
 jest.setTimeout(90_000);
 const main = fileURLToPath(new URL('../dist/main.js', import.meta.url));
+const setup = fileURLToPath(new URL('../setup.mjs', import.meta.url));
 
 let directory: string;
 beforeAll(async () => void (directory = await mkdtemp(join(tmpdir(), 'llm-gateway-start-'))));
@@ -30,9 +31,9 @@ class Start {
   readonly closed: Promise<number | null>;
   private readonly child: ChildProcess;
 
-  constructor(env: Record<string, string>, args: string[] = []) {
+  constructor(env: Record<string, string>, command: string[] = [main]) {
     const { PATH = '' } = process.env;
-    this.child = spawn(process.execPath, [main, ...args], {
+    this.child = spawn(process.execPath, command, {
       env: { PATH, PORT: '0', ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
@@ -164,7 +165,7 @@ describe('npm start says in one line', () => {
   });
 
   it('what it would do, without doing it, for --dry-run', async () => {
-    const start = new Start({ DATA_DIR: DATA_DIR(), MISTRAL_API_KEY: 'k' }, ['--dry-run']);
+    const start = new Start({ DATA_DIR: DATA_DIR(), MISTRAL_API_KEY: 'k' }, [setup, 'start', '--dry-run']);
     expect(await start.closed).toBe(0);
     expect(start.output).toMatch(/embedded PostgreSQL[^]*where there are no providers yet: mistral-main/);
     await expect(readFile(join(DATA_DIR(), 'keys.json'))).rejects.toThrow(/ENOENT/);

@@ -3,7 +3,7 @@ import { pathToFileURL } from 'node:url';
 import { inRoot, ROOT } from './paths.mjs';
 
 /** What each command does once the checkout is set up. */
-export async function then(command, args) {
+export async function runCommand(command, args) {
   if (command === 'start') return runHere('apps/standalone/dist/main.js', args);
   if (command === 'migrate') return runHere('apps/standalone/dist/migrate.js', args);
   if (command === 'test') return runJest(args);
