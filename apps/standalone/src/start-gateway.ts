@@ -5,7 +5,7 @@ import { checkPort } from './port.js';
 import { startApp, untilServing } from './processes.js';
 import { provideProviders, type ProviderOverview } from './providers.js';
 import { provideDatabase, provideRedis, type OnEnd } from './services.js';
-import { StopList } from './stop-list.js';
+import type { StopList } from './stop-list.js';
 import { welcome } from './welcome.js';
 
 export interface StartOptions {

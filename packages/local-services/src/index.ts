@@ -1,6 +1,5 @@
 /** Real services as child processes, for `npm start`, tests and measurements. Nothing here runs in production. */
 export { DirectoryInUseError } from './process/directory-claim.js';
-export { freePort } from './process/free-port.js';
 export { startProcess, type ChildHandle, type ProcessOptions } from './process/start-process.js';
 export type { ExitStatus } from './process/child.js';
 export { startPostgres, type Postgres, type PostgresOptions } from './postgres/start-postgres.js';

@@ -40,16 +40,17 @@ async function initialise({ binaries, pgData, passwordFile, as, durable }: NewCl
   await writeFile(passwordFile, password, { mode: 0o600 });
   const draftPasswordFile = `${draft}.password`;
   await writeFile(draftPasswordFile, password, { mode: 0o600 });
-  if (as.owner) await Promise.all([draft, draftPasswordFile].map((path) => chown(path, as.owner!.uid, as.owner!.gid)));
-  await runInitdb(binaries.initdb, draft, draftPasswordFile, as, durable);
+  const { owner } = as;
+  if (owner) await Promise.all([draft, draftPasswordFile].map((path) => chown(path, owner.uid, owner.gid)));
+  await runInitdb({ binaries, pgData: draft, passwordFile: draftPasswordFile, as, durable });
   await rm(draftPasswordFile);
   await rename(draft, pgData);
 }
 
-async function runInitdb(initdb: string, directory: string, passwordFile: string, as: RunAs, durable: boolean): Promise<void> {
+async function runInitdb({ binaries, pgData, passwordFile, as, durable }: NewCluster): Promise<void> {
   const child = await startChild({
-    ...commandAs(as)(initdb, [
-      ...['-D', directory, '--username=postgres', `--pwfile=${passwordFile}`, '--auth=scram-sha-256', '--encoding=UTF8'],
+    ...commandAs(as)(binaries.initdb, [
+      ...['-D', pgData, '--username=postgres', `--pwfile=${passwordFile}`, '--auth=scram-sha-256', '--encoding=UTF8'],
       // Sorts and compares the same on every machine, whatever locales it has.
       ...['--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8', '--no-instructions'],
       ...(durable ? [] : ['--no-sync']),

@@ -38,7 +38,7 @@ export interface Child {
   readonly exited: Promise<ExitStatus>;
   /** The first line that matches, among those there are and those to come; undefined when the process ends without one. */
   firstLine(matches: (line: string) => boolean): Promise<string | undefined>;
-  kill(signal: NodeJS.Signals): void;
+  readonly kill: (signal: NodeJS.Signals) => void;
   /** Ends it kindly, then by force. Resolves when it is gone; safe to call twice. */
   stop(signal?: NodeJS.Signals): Promise<void>;
 }

@@ -1,4 +1,5 @@
-import { startChild, type ExitStatus } from './child.js';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { startChild, type Child, type ExitStatus } from './child.js';
 
 export interface ProcessOptions {
   /** For error messages. */
@@ -48,15 +49,8 @@ export async function startProcess(options: ProcessOptions): Promise<ChildHandle
     stopWithinMs: options.stopWithinMs ?? 35_000,
     onLine: options.onLine,
   });
-  let late = false;
-  const impatience = setTimeout(() => {
-    late = true;
-    child.kill('SIGKILL');
-  }, readyWithinMs);
-  const ready = await child.firstLine((line) => readyLine.test(line));
-  clearTimeout(impatience);
-  if (ready === undefined)
-    throw new Error(await lastWords(name, late ? `was not ready within ${readyWithinMs} ms` : null, child));
+  const ready = await Promise.race([child.firstLine((line) => readyLine.test(line)), patience(readyWithinMs)]);
+  if (typeof ready !== 'string') throw new Error(await lastWords(name, child, ready));
   const stop = async (): Promise<ExitStatus> => {
     await child.stop();
     return child.exited;
@@ -64,13 +58,20 @@ export async function startProcess(options: ProcessOptions): Promise<ChildHandle
   return { name, pid: child.pid, port: portIn(ready), lines: child.lines, exited: child.exited, kill: child.kill, stop };
 }
 
-async function lastWords(
-  name: string,
-  problem: string | null,
-  child: { exited: Promise<ExitStatus>; lines: readonly string[] },
-): Promise<string> {
+/** Nobody's child for ever: what is not ready by then is hung. Does not keep this process alive. */
+const patience = (ms: number): Promise<TooLate> => sleep(ms, { withinMs: ms }, { ref: false });
+
+interface TooLate {
+  withinMs: number;
+}
+
+async function lastWords(name: string, child: Child, late: TooLate | undefined): Promise<string> {
+  if (late) child.kill('SIGKILL');
   const { code, signal } = await child.exited;
-  return `${name} ${problem ?? `ended before it was ready (${signal ?? `exit code ${code}`})`}:\n${child.lines.slice(-10).join('\n')}`;
+  const problem = late
+    ? `was not ready within ${late.withinMs} ms`
+    : `ended before it was ready (${signal ?? `exit code ${code}`})`;
+  return `${name} ${problem}:\n${child.lines.slice(-10).join('\n')}`;
 }
 
 function portIn(line: string): number | undefined {

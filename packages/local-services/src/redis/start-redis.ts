@@ -86,11 +86,11 @@ function spawnServer(binary: string, dataDir: string, port: number, options: Red
 
 /** False when the server ends instead. While it loads its append-only file it answers LOADING, which is not ready. */
 async function becomesReady(child: Child, port: number): Promise<boolean> {
-  let ended = false;
-  void child.exited.then(() => (ended = true));
-  // The pid tells our server from another one that took the port in between.
-  for (const giveUp = Date.now() + LOAD_TIMEOUT_MS; !ended && Date.now() < giveUp; await sleep(5)) {
+  const ended = child.exited.then(() => 'ended');
+  for (const giveUp = Date.now() + LOAD_TIMEOUT_MS; Date.now() < giveUp;) {
+    // The pid tells our server from another one that took the port in between.
     if (await answersPing(port, child.pid)) return true;
+    if ((await Promise.race([ended, sleep(5)])) === 'ended') return false;
   }
   return false;
 }

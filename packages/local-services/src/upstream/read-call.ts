@@ -28,7 +28,7 @@ export async function readCall(request: IncomingMessage, number: number): Promis
     headers: request.headers,
     apiKey: wire.apiKey(request.headers) ?? null,
     body,
-    model: String(wire.model(body, rest) ?? ''),
+    model: asText(wire.model(body, rest)),
     prompt: lastText(wire.messages(body)),
     startedAtMs,
     endedAtMs: null,
@@ -48,3 +48,5 @@ function parseObject(text: string): Record<string, unknown> {
     throw new TypeError('the body of a call must be a JSON object');
   return value as Record<string, unknown>;
 }
+
+const asText = (value: unknown): string => (typeof value === 'string' ? value : '');
