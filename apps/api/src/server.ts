@@ -1,6 +1,6 @@
 /** The listening socket: its bounds, and its end. */
-import { createServer, STATUS_CODES, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer, STATUS_CODES, type IncomingMessage, type Server } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { GatewayError, newRequestId } from '@llm-gateway/shared';
 import type { Application } from 'express';
@@ -24,20 +24,35 @@ export async function serve(app: Application, address: { port: number; host: str
   const bounds = { maxHeaderSize: MAX_HEADER_BYTES, headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS };
   const server = createServer({ ...bounds, keepAliveTimeout: KEEP_ALIVE_MS, connectionsCheckingInterval: 5_000 }, app);
   server.on('clientError', refuseGarbage);
+  const silent = trackSilentSockets(server);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject).listen(address.port, address.host, resolve);
   });
-  return { port: (server.address() as AddressInfo).port, drain: (timeoutMs) => drain(server, timeoutMs) };
+  return { port: (server.address() as AddressInfo).port, drain: (timeoutMs) => drain(server, silent, timeoutMs) };
 }
 
-async function drain(server: Server, timeoutMs: number): Promise<boolean> {
+/** Connections on which nothing was ever sent, as clients keep them in reserve. Node does not count them as idle, and would wait for them. */
+function trackSilentSockets(server: Server): ReadonlySet<Socket> {
+  const silent = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    silent.add(socket);
+    socket.once('close', () => silent.delete(socket));
+  });
+  server.on('request', (req: IncomingMessage) => silent.delete(req.socket));
+  return silent;
+}
+
+async function drain(server: Server, silent: ReadonlySet<Socket>, timeoutMs: number): Promise<boolean> {
   let finished = true;
   const cut = setTimeout(() => {
     finished = false;
     server.closeAllConnections();
   }, timeoutMs);
   // A kept-alive connection becomes idle when its last answer is out, which is after close() has looked.
-  const sweep = setInterval(() => server.closeIdleConnections(), 50);
+  const sweep = setInterval(() => {
+    server.closeIdleConnections();
+    for (const socket of silent) if (socket.bytesRead === 0) socket.destroy();
+  }, 50);
   await new Promise<void>((resolve) => server.close(() => resolve()));
   clearTimeout(cut);
   clearInterval(sweep);

@@ -14,7 +14,12 @@ const parsedBy = <T>(parse: (text: string) => T) =>
     }
   });
 
-const names = z.string().transform((text) => text.split(',').map((name) => name.trim()).filter(Boolean));
+const names = z.string().transform((text) =>
+  text
+    .split(',')
+    .map((name) => name.trim())
+    .filter(Boolean),
+);
 
 const schema = z.object({
   DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/, error: 'must be a postgresql:// URL' }),

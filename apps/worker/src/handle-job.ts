@@ -7,7 +7,10 @@ export async function handleJob(deps: EngineDeps, payload: GenerateJobPayload, s
     return await attempt(deps, payload, signal);
   } catch (error) {
     const requestId = payload.head.id;
-    deps.logger.error({ err: error, requestId, provider: payload.candidates[payload.hop]?.provider }, 'job failed by an internal fault');
+    deps.logger.error(
+      { err: error, requestId, provider: payload.candidates[payload.hop]?.provider },
+      'job failed by an internal fault',
+    );
     await endAbandoned(deps, requestId, { code: 'internal', message: 'the gateway failed to carry out the request' });
     // The text is stored with the job and shown on the board, so it says nothing of the inside.
     return { kind: 'failed', message: 'internal: the gateway failed to carry out the request' };

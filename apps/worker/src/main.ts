@@ -1,8 +1,27 @@
 /** The worker process: serves lanes, writes usage rows, ends what nobody else ends. Any number of replicas. */
 import { writeFile } from 'node:fs/promises';
 import { closeDatabase, openDatabase } from '@llm-gateway/db';
-import { ConfigWatcher, endAbandoned, POISONED, ProviderPool, startReaper, UsageWriter, type EngineDeps } from '@llm-gateway/engine';
-import { Belt, connectRedis, evictionWarning, Flights, LaneHealth, Limiter, onCancellation, RequestStore, ResponseCache, UsageReader } from '@llm-gateway/queue';
+import {
+  ConfigWatcher,
+  endAbandoned,
+  POISONED,
+  ProviderPool,
+  startReaper,
+  UsageWriter,
+  type EngineDeps,
+} from '@llm-gateway/engine';
+import {
+  Belt,
+  connectRedis,
+  evictionWarning,
+  Flights,
+  LaneHealth,
+  Limiter,
+  onCancellation,
+  RequestStore,
+  ResponseCache,
+  UsageReader,
+} from '@llm-gateway/queue';
 import { createLogger, newInstanceId } from '@llm-gateway/shared';
 import { readEnv } from './env.js';
 import { handleJob } from './handle-job.js';
@@ -22,7 +41,11 @@ const cacheRedis = cacheInOrder ? redis : connectRedis(env.CACHE_REDIS_URL as st
 const db = openDatabase(env.DATABASE_URL);
 
 const config = new ConfigWatcher({ db, redis, subscriber, logger });
-const providers = new ProviderPool({ current: () => config.current(), encryptionKeys: env.ENCRYPTION_KEYS, egressAllow: env.EGRESS_ALLOW });
+const providers = new ProviderPool({
+  current: () => config.current(),
+  encryptionKeys: env.ENCRYPTION_KEYS,
+  egressAllow: env.EGRESS_ALLOW,
+});
 const limiter = new Limiter(limiterRedis, logger);
 const health = new LaneHealth(redis);
 const deps: EngineDeps = {
@@ -56,7 +79,9 @@ await config.start();
 writer.start();
 const stopReaper = startReaper(deps);
 const alive = setInterval(() => void writeFile(env.HEALTH_FILE, String(Date.now())).catch(() => undefined), 1_000);
-void evictionWarning(redis).then((warning) => warning && logger.warn(warning)).catch(() => undefined);
+void evictionWarning(redis)
+  .then((warning) => warning && logger.warn(warning))
+  .catch(() => undefined);
 logger.info({ lanes: lanes.names, concurrency: env.WORKER_CONCURRENCY }, 'ready');
 
 let draining = false;

@@ -29,7 +29,8 @@ export class ProviderPool {
   #client(config: ProviderConfig): Provider {
     const known = this.#clients.get(config.id);
     if (known?.version === config.version) return known.client;
-    const apiKey = config.apiKeyCiphertext === null ? null : decryptSecret(this.#encryptionKeys, config.apiKeyCiphertext, config.id);
+    const apiKey =
+      config.apiKeyCiphertext === null ? null : decryptSecret(this.#encryptionKeys, config.apiKeyCiphertext, config.id);
     const client = createProvider({ type: config.type, apiKey, baseUrl: config.baseUrl, egressAllow: this.#egressAllow });
     this.#clients.set(config.id, { version: config.version, client });
     return client;

@@ -26,10 +26,14 @@ describe('after a failed call', () => {
     ['a model that is not there fails at once', { fault: 'not_found' }, 'give_up'],
     ['a filtered prompt fails at once', { fault: 'content_filter' }, 'give_up'],
     ['a cancelled request is over', { fault: 'aborted' }, 'give_up'],
-    ['the total of calls is the request\'s, not each lane\'s', { callsTotal: MAX_ATTEMPTS }, 'give_up'],
+    ["the total of calls is the request's, not each lane's", { callsTotal: MAX_ATTEMPTS }, 'give_up'],
     ['a 429 with a short pause is waited for', { fault: 'rate_limited', retryAfterMs: 1_000 }, 'again'],
     ['a 429 with a long pause moves on', { fault: 'rate_limited', retryAfterMs: 5_000 }, 'next'],
-    ['a 429 with a long pause and nobody else is waited for', { fault: 'rate_limited', retryAfterMs: 5_000, hasNext: false }, 'again'],
+    [
+      'a 429 with a long pause and nobody else is waited for',
+      { fault: 'rate_limited', retryAfterMs: 5_000, hasNext: false },
+      'again',
+    ],
     ['a 429 does not use up retries', { fault: 'rate_limited', retryAfterMs: 100, callsHere: 5, maxRetries: 0 }, 'again'],
     ['no second call is begun that cannot end in time', { deadline: NOW + 100, hasNext: false }, 'give_up'],
   ];
@@ -67,6 +71,15 @@ describe('before a blocked lane', () => {
 });
 
 it('every fault has a decision', () => {
-  const faults: ProviderFault[] = ['rate_limited', 'overloaded', 'server_error', 'network', 'timeout', 'bad_response', 'conflict', 'auth'];
+  const faults: ProviderFault[] = [
+    'rate_limited',
+    'overloaded',
+    'server_error',
+    'network',
+    'timeout',
+    'bad_response',
+    'conflict',
+    'auth',
+  ];
   for (const fault of faults) expect(afterFailure(failure({ fault, callsHere: 9 })).kind).not.toBe('give_up');
 });

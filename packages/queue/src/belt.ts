@@ -17,11 +17,17 @@ export interface BeltOptions {
   logger: Logger;
 }
 
+/** Jobs of this process that the queue's length may not show yet. */
+interface Arrivals {
+  underWay: number;
+  /** How many have got there. */
+  entered: number;
+}
+
 export class Belt {
   readonly #queues = new Map<string, Queue>();
   readonly #options: BeltOptions;
-  /** Jobs on their way into a queue, which its length does not show yet. */
-  readonly #arriving = new Map<string, number>();
+  readonly #arrivals = new Map<string, Arrivals>();
 
   constructor(options: BeltOptions) {
     this.#options = options;
@@ -31,24 +37,44 @@ export class Belt {
   async enqueue(payload: GenerateJobPayload): Promise<void> {
     const { provider } = laneOf(payload);
     const { id, priority } = payload.head;
-    this.#arriving.set(provider, (this.#arriving.get(provider) ?? 0) + 1);
+    const queue = await this.#connected(provider);
+    await queue.add('generate', payload, { ...generateJob.options, priority, jobId: generateJob.jobId(id, payload.hop) });
+  }
+
+  /**
+   * Runs `enter`, which enqueues a job, if fewer than `max` jobs wait. Exact for this process, whatever it does at once; jobs
+   * that other replicas are just enqueuing are not seen.
+   * @returns false when the queue is full, and `enter` was not run.
+   */
+  async enterIfRoom(provider: string, max: number, enter: () => Promise<void>): Promise<boolean> {
+    const arrivals = this.#arrivalsOf(provider);
+    const enteredBefore = arrivals.entered;
+    const waiting = await this.depth(provider);
+    // Those that came in while the queue was counted may or may not be in the count: better one too few than one too many.
+    if (waiting + arrivals.underWay + (arrivals.entered - enteredBefore) >= max) return false;
+    arrivals.underWay++;
     try {
-      const queue = await this.#connected(provider);
-      await queue.add('generate', payload, { ...generateJob.options, priority, jobId: generateJob.jobId(id, payload.hop) });
+      await enter();
+      return true;
     } finally {
-      this.#arriving.set(provider, (this.#arriving.get(provider) ?? 1) - 1);
+      arrivals.underWay--;
+      arrivals.entered++;
     }
   }
 
-  /** Counts a job that is about to be enqueued, and says how many wait before it. */
+  /** @returns how many jobs wait, put aside ones included. */
   async depth(provider: string): Promise<number> {
     const queue = `${keys.queuePrefix(provider)}:${generateJob.queue(provider)}`;
-    const replies = await this.#options.redis.pipeline().zcard(`${queue}:prioritized`).zcard(`${queue}:delayed`).llen(`${queue}:wait`).exec();
-    const waiting = (replies ?? []).reduce((sum, [error, count]) => {
+    const replies = await this.#options.redis
+      .pipeline()
+      .zcard(`${queue}:prioritized`)
+      .zcard(`${queue}:delayed`)
+      .llen(`${queue}:wait`)
+      .exec();
+    return (replies ?? []).reduce((sum, [error, count]) => {
       if (error) throw error;
       return sum + Number(count);
     }, 0);
-    return waiting + (this.#arriving.get(provider) ?? 0);
   }
 
   /** @returns the place of a waiting job in its queue, 1 first; null when it does not wait. */
@@ -98,12 +124,23 @@ export class Belt {
     await Promise.all([...this.#queues.keys()].map((provider) => this.#close(provider)));
   }
 
+  #arrivalsOf(provider: string): Arrivals {
+    const known = this.#arrivals.get(provider);
+    if (known) return known;
+    const arrivals = { underWay: 0, entered: 0 };
+    this.#arrivals.set(provider, arrivals);
+    return arrivals;
+  }
+
   /** A new queue connects in a moment; while Redis is down a caller must not wait for it. An established one fails fast by itself. */
   async #connected(provider: string): Promise<Queue> {
     const queue = this.queue(provider);
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_resolve, reject) => {
-      timer = setTimeout(() => reject(new Error('redis cannot be reached')), this.#options.role === 'patient' ? 30_000 : CONNECT_PATIENCE_MS);
+      timer = setTimeout(
+        () => reject(new Error('redis cannot be reached')),
+        this.#options.role === 'patient' ? 30_000 : CONNECT_PATIENCE_MS,
+      );
     });
     try {
       await Promise.race([queue.waitUntilReady(), late]);

@@ -44,7 +44,12 @@ export const generateJob = {
   /** Follows from the request, so that a hop made twice is one job. BullMQ allows no ':' in it. */
   jobId: (requestId: string, hop: number) => `${requestId}-${hop}`,
   payload: generateJobPayload,
-  options: { attempts: 1, removeOnComplete: { age: 3_600, count: 1_000 }, removeOnFail: { age: 604_800, count: 10_000 }, stackTraceLimit: 0 },
+  options: {
+    attempts: 1,
+    removeOnComplete: { age: 3_600, count: 1_000 },
+    removeOnFail: { age: 604_800, count: 10_000 },
+    stackTraceLimit: 0,
+  },
   /** A killed worker's job runs again within lock + stalled interval; twice at most, then it is failed as poison. */
   worker: { lockDuration: 10_000, stalledInterval: 5_000, maxStalledCount: 2, drainDelay: 5 },
 } as const;

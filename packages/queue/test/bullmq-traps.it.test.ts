@@ -44,13 +44,26 @@ function payload(provider: string, overrides: { id?: string; priority?: number }
   return { v: 1, head, request, candidates: [{ provider, type: 'openai', model: 'm' }], hop: 0 };
 }
 
-function serve(provider: string, handle: (payload: GenerateJobPayload, signal: AbortSignal) => Promise<LaneResult>, onPoison: (job: GenerateJobPayload) => Promise<void> = async () => undefined): LaneWorker {
-  const worker = new LaneWorker({ provider, redisUrl: harness.server.url, concurrency: 10, workerId: `w-${provider}`, logger, handle, onPoison });
+function serve(
+  provider: string,
+  handle: (payload: GenerateJobPayload, signal: AbortSignal) => Promise<LaneResult>,
+  onPoison: (job: GenerateJobPayload) => Promise<void> = async () => undefined,
+): LaneWorker {
+  const worker = new LaneWorker({
+    provider,
+    redisUrl: harness.server.url,
+    concurrency: 10,
+    workerId: `w-${provider}`,
+    logger,
+    handle,
+    onPoison,
+  });
   workers.push(worker);
   return worker;
 }
 
-const jobKey = (provider: string, id: string) => `${keys.queuePrefix(provider)}:${generateJob.queue(provider)}:${generateJob.jobId(id, 0)}`;
+const jobKey = (provider: string, id: string) =>
+  `${keys.queuePrefix(provider)}:${generateJob.queue(provider)}:${generateJob.jobId(id, 0)}`;
 const answered = async (): Promise<LaneResult> => ({ kind: 'answered' });
 
 describe('a job', () => {
@@ -97,7 +110,11 @@ describe('a job', () => {
     const ended: string[] = [];
     let release: () => void = () => undefined;
     const stuck = new Promise<void>((resolve) => (release = resolve));
-    serve('poison', () => stuck.then(answered), async ({ head }) => void ended.push(head.id));
+    serve(
+      'poison',
+      () => stuck.then(answered),
+      async ({ head }) => void ended.push(head.id),
+    );
     await belt.enqueue(job);
     await until(async () => (await belt.state('poison', job.head.id, 0)) === 'active');
     await admin.hset(jobKey('poison', job.head.id), 'stc', String(generateJob.worker.maxStalledCount));
@@ -123,12 +140,16 @@ describe('a job', () => {
   it('that is cancelled has its signal aborted', async () => {
     const job = payload('cancelled');
     let aborted = false;
-    const worker = serve('cancelled', (_payload, signal) => new Promise((resolve) => {
-      signal.addEventListener('abort', () => {
-        aborted = true;
-        resolve({ kind: 'failed', message: 'cancelled' });
-      });
-    }));
+    const worker = serve(
+      'cancelled',
+      (_payload, signal) =>
+        new Promise((resolve) => {
+          signal.addEventListener('abort', () => {
+            aborted = true;
+            resolve({ kind: 'failed', message: 'cancelled' });
+          });
+        }),
+    );
     await belt.enqueue(job);
     await until(() => worker.activeCount === 1);
     worker.cancel(job.head.id);

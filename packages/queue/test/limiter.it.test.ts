@@ -18,7 +18,8 @@ async function replica(): Promise<Limiter> {
 }
 
 const permits = (admissions: Admission[]) => admissions.filter((admission) => admission.kind === 'permit').length;
-const release = (admission: Admission, tokens: number | null = 1) => admission.kind === 'permit' && admission.permit.release(tokens);
+const release = (admission: Admission, tokens: number | null = 1) =>
+  admission.kind === 'permit' && admission.permit.release(tokens);
 
 beforeAll(async () => {
   harness = await startHarness();
@@ -41,7 +42,9 @@ describe('limits', () => {
     const name = freshLane();
     const limits = { ...NONE, rpmLimit: 20 };
     const replicas = await Promise.all([replica(), replica(), replica()]);
-    const admissions = await Promise.all(Array.from({ length: 60 }, (_, i) => replicas[i % 3]?.admit(name, limits, call()) as Promise<Admission>));
+    const admissions = await Promise.all(
+      Array.from({ length: 60 }, (_, i) => replicas[i % 3]?.admit(name, limits, call()) as Promise<Admission>),
+    );
     for (const admission of admissions) release(admission);
     expect(permits(admissions)).toBe(20);
     const waits = admissions.flatMap((admission) => (admission.kind === 'wait' ? [admission.untilMs - Date.now()] : []));
@@ -118,7 +121,7 @@ describe('limits', () => {
     release(healed);
   }, 20_000);
 
-  it('give a dead process\'s slot back after the longest call', async () => {
+  it("give a dead process's slot back after the longest call", async () => {
     const name = freshLane();
     const limits = { ...NONE, maxConcurrency: 1 };
     const [dying, living] = [await replica(), await replica()];
@@ -128,7 +131,7 @@ describe('limits', () => {
     release(admission);
   }, 20_000);
 
-  it('end a wait for a slot at the call\'s deadline', async () => {
+  it("end a wait for a slot at the call's deadline", async () => {
     const name = freshLane();
     const limits = { ...NONE, maxConcurrency: 1 };
     const limiter = await replica();

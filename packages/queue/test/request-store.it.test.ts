@@ -80,12 +80,14 @@ const ending = (request: RequestHead, message = 'no', late: UsageAttempt | null 
 const eventsOf = async (id: string) => (await admin.xrange(keys.usage(shardOf(id)), '-', '+')).map(([, fields]) => fields);
 
 describe('a request', () => {
-  it('ends once, whoever ends it: one result, one usage event, and the loser\'s own attempt beside them', async () => {
+  it("ends once, whoever ends it: one result, one usage event, and the loser's own attempt beside them", async () => {
     const request = head();
     await store.admit(request);
     const before = (await eventsOf(request.id)).length;
     const own = attempt(request.id, 1);
-    const ends = await Promise.all(['a', 'b', 'c'].map((message) => store.finish(ending(request, message, message === 'a' ? null : own))));
+    const ends = await Promise.all(
+      ['a', 'b', 'c'].map((message) => store.finish(ending(request, message, message === 'a' ? null : own))),
+    );
     expect(ends.filter(Boolean)).toHaveLength(1);
     const outcome = (await store.outcomes([request.id])).get(request.id) as ErrorOutcome;
     expect(['a', 'b', 'c']).toContain(outcome.error.message);
@@ -160,7 +162,7 @@ describe('a reply', () => {
     two.replies.close();
   });
 
-  it('that was published while the replica was away is found again (BullMQ\'s own waiting loses it)', async () => {
+  it("that was published while the replica was away is found again (BullMQ's own waiting loses it)", async () => {
     const { subscriber, replies } = await bus('api-away');
     const request = head({ replyTo: 'api-away' });
     const wait = replies.wait(request.id);

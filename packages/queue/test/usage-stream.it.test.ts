@@ -22,14 +22,15 @@ async function reader(name: string): Promise<UsageReader> {
   return made;
 }
 
-const length = async () => (await Promise.all(allShards().map((shard) => admin.xlen(keys.usage(shard))))).reduce((a, b) => a + b, 0);
+const length = async () =>
+  (await Promise.all(allShards().map((shard) => admin.xlen(keys.usage(shard))))).reduce((a, b) => a + b, 0);
 
 describe('the usage stream', () => {
   it('gives every event to one reader, from all shards, and forgets it once acknowledged', async () => {
     for (let i = 0; i < 100; i++) await appendUsage(admin, newRequestId(), EVENT);
     const [one, two] = [await reader('one'), await reader('two')];
     const seen = new Set<string>();
-    for (let empty = 0; empty < 2; ) {
+    for (let empty = 0; empty < 2;) {
       for (const each of [one, two]) {
         const entries = await each.read(20, 10);
         if (entries.length === 0) empty++;

@@ -25,7 +25,9 @@ export const cacheOptions = z.strictObject({
   scope: z
     .enum(['global', 'service', 'customer'])
     .optional()
-    .describe('Who shares the answer. Unless said otherwise: the customer where one is named, else the service. Wider sharing is asked for.'),
+    .describe(
+      'Who shares the answer. Unless said otherwise: the customer where one is named, else the service. Wider sharing is asked for.',
+    ),
 });
 
 const stopText = wireText(500).min(1, 'must not be empty');

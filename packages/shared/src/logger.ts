@@ -23,5 +23,10 @@ function serializeError(error: unknown): unknown {
   if (!(error instanceof Error)) return { message: String(error) };
   const { name, message, stack } = error;
   const code = (error as { code?: unknown }).code;
-  return { name, message: message.slice(0, 1_000), ...(code === undefined ? {} : { code: String(code) }), stack: stack?.slice(0, 4_000) };
+  return {
+    name,
+    message: message.slice(0, 1_000),
+    ...(code === undefined ? {} : { code: String(code) }),
+    stack: stack?.slice(0, 4_000),
+  };
 }

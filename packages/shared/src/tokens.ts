@@ -18,7 +18,14 @@ export const tokenBuckets = z.object({
 });
 export type TokenBuckets = z.infer<typeof tokenBuckets>;
 
-export const NO_TOKENS: TokenBuckets = { uncachedInput: 0, cacheRead: 0, cacheWrite: 0, cacheWrite1h: 0, output: 0, reasoning: 0 };
+export const NO_TOKENS: TokenBuckets = {
+  uncachedInput: 0,
+  cacheRead: 0,
+  cacheWrite: 0,
+  cacheWrite1h: 0,
+  output: 0,
+  reasoning: 0,
+};
 
 /** The whole input, as callers see it. */
 export const inputTokens = (t: TokenBuckets): number => t.uncachedInput + t.cacheRead + t.cacheWrite + t.cacheWrite1h;

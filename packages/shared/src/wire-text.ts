@@ -4,10 +4,7 @@ import { z } from 'zod';
 const clean = (value: string): boolean => !value.includes('\u0000') && value.isWellFormed();
 
 export const wireText = (max: number) =>
-  z
-    .string()
-    .max(max, `must be at most ${max} characters`)
-    .refine(clean, 'must be well-formed Unicode without NUL characters');
+  z.string().max(max, `must be at most ${max} characters`).refine(clean, 'must be well-formed Unicode without NUL characters');
 
 /** A name or id: non-empty {@link wireText} without control characters. */
 export const wireName = (max: number) =>

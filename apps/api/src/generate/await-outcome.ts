@@ -24,7 +24,11 @@ export interface Wait {
 }
 
 /** @throws CallerGone; GatewayError timeout when the deadline passes in silence. */
-export async function awaitOutcome(deps: GenerateDeps, wait: Wait, pending: { outcome: Promise<Outcome>; stop: () => void }): Promise<Outcome> {
+export async function awaitOutcome(
+  deps: GenerateDeps,
+  wait: Wait,
+  pending: { outcome: Promise<Outcome>; stop: () => void },
+): Promise<Outcome> {
   const { deadline, signal } = wait;
   let timer: NodeJS.Timeout | undefined;
   let onAbort: () => void = () => undefined;

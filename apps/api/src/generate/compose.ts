@@ -41,7 +41,14 @@ export interface GenerateOptions {
   env: { REDIS_URL: string; CACHE_REDIS_URL: string; QUEUE_MAX_DEPTH: number; CACHE_TTL_SECONDS: number };
 }
 
-export async function composeGenerate({ apiId, db, logger, encryptionKeys, egressAllow, env }: GenerateOptions): Promise<GenerateComposition> {
+export async function composeGenerate({
+  apiId,
+  db,
+  logger,
+  encryptionKeys,
+  egressAllow,
+  env,
+}: GenerateOptions): Promise<GenerateComposition> {
   const redis = connectRedis(env.REDIS_URL, 'fail-fast', logger);
   const subscriber = connectRedis(env.REDIS_URL, 'patient', logger);
   const cacheInOrder = env.CACHE_REDIS_URL === env.REDIS_URL;

@@ -4,7 +4,10 @@ import type { Db } from '@llm-gateway/db';
 import type { LaneMonitor } from '../lanes/lane-monitor.js';
 
 /** What the generate flow needs of this process. */
-export interface GenerateDeps extends Pick<EngineDeps, 'store' | 'flights' | 'cache' | 'cacheInOrder' | 'belt' | 'providers' | 'logger'> {
+export interface GenerateDeps extends Pick<
+  EngineDeps,
+  'store' | 'flights' | 'cache' | 'cacheInOrder' | 'belt' | 'providers' | 'logger'
+> {
   apiId: string;
   redis: Redis;
   db: Db;

@@ -24,19 +24,23 @@ export async function enqueueUnlessFull(deps: GenerateDeps, request: GenerateReq
     throw new GatewayError('unavailable', 'no worker serves the providers of this request', { retryAfterMs: 5_000 });
   }
   for (const [index, { provider }] of served.entries()) {
-    if ((await depth(deps, provider)) >= deps.queueMaxDepth) continue;
     const candidates = served.slice(index);
-    await enqueue(deps, request, { ...planned, candidates, head: { ...planned.head, lanes: candidates.map((lane) => lane.provider) } });
-    return provider;
+    const onThisLane = { ...planned, candidates, head: { ...planned.head, lanes: candidates.map((lane) => lane.provider) } };
+    if (await unavailableOnError(deps.belt.enterIfRoom(provider, deps.queueMaxDepth, () => enqueue(deps, request, onThisLane))))
+      return provider;
   }
   const message = `the queue of ${served.map(({ provider }) => provider).join(', ')} is full (${deps.queueMaxDepth} requests wait)`;
   throw new GatewayError('queue_full', message, { retryAfterMs: RETRY_AFTER_MS });
 }
 
-async function depth(deps: GenerateDeps, provider: string): Promise<number> {
+async function unavailableOnError<T>(work: Promise<T>): Promise<T> {
   try {
-    return await deps.belt.depth(provider);
+    return await work;
   } catch (error) {
-    throw new GatewayError('unavailable', 'the queue cannot be reached, try again', { retryAfterMs: RETRY_AFTER_MS, cause: error });
+    if (error instanceof GatewayError) throw error;
+    throw new GatewayError('unavailable', 'the queue cannot be reached, try again', {
+      retryAfterMs: RETRY_AFTER_MS,
+      cause: error,
+    });
   }
 }

@@ -65,7 +65,8 @@ async function answerOrRecord<T>(deps: GenerateDeps, { head }: Plan, work: () =>
 async function fresh(deps: GenerateDeps, call: Call, planned: Plan): Promise<Answer | Queued> {
   const hit = planned.cacheHash === null ? null : await lookUp(deps, planned.cacheHash);
   if (hit) return fromCache(deps, call, planned, hit);
-  if (call.request.cache?.mode === 'only') throw new Refusal(new GatewayError('not_found', 'the cache has no answer to this request'));
+  if (call.request.cache?.mode === 'only')
+    throw new Refusal(new GatewayError('not_found', 'the cache has no answer to this request'));
   if (call.isAsync) return queue(deps, call, planned);
   if (planned.flight === null) return own(deps, call, planned);
   return shareOrLead(deps, call, planned, planned.flight);
@@ -77,13 +78,20 @@ const lookUp = (deps: GenerateDeps, hash: string) =>
     return null;
   });
 
-async function fromCache(deps: GenerateDeps, call: Call, { head }: Plan, hit: NonNullable<Awaited<ReturnType<typeof lookUp>>>): Promise<Answer | Queued> {
+async function fromCache(
+  deps: GenerateDeps,
+  call: Call,
+  { head }: Plan,
+  hit: NonNullable<Awaited<ReturnType<typeof lookUp>>>,
+): Promise<Answer | Queued> {
   const result = sharedAnswer(hit.result, { id: head.id, createdAt: head.createdAt, cached: true });
   recordShared(deps, head, hit, 'HIT');
   if (call.isAsync || call.idempotencyKey !== null) {
     const timings = { queueMs: 0, limiterMs: 0, providerMs: 0 };
     const outcome: Outcome = { status: 'ok', result, costNanoUsd: 0, finishedAt: Date.now(), timings };
-    await unlessRedisIsDown(Promise.all([deps.store.admit(head), deps.store.storeOutcome(head.id, outcome, head.resultTtlSeconds)]));
+    await unlessRedisIsDown(
+      Promise.all([deps.store.admit(head), deps.store.storeOutcome(head.id, outcome, head.resultTtlSeconds)]),
+    );
   }
   if (call.isAsync) return { kind: 'queued', id: head.id, status: 'completed', position: null };
   return { kind: 'answer', result, cacheStatus: 'HIT', timings: null, replayed: false };
@@ -141,7 +149,12 @@ async function lead(deps: GenerateDeps, call: Call, planned: Plan, flight: strin
 }
 
 /** @returns null when the leader ended in a way that says nothing about this request: then there is a new flight. */
-async function follow(deps: GenerateDeps, call: Call, planned: Plan, { flight, leader }: { flight: string; leader: string }): Promise<Answer | null> {
+async function follow(
+  deps: GenerateDeps,
+  call: Call,
+  planned: Plan,
+  { flight, leader }: { flight: string; leader: string },
+): Promise<Answer | null> {
   const { head } = planned;
   const outcome = await joinRequest(deps, call, planned, leader).catch((error: unknown) => {
     // The leader's row is another request's: a follower that hears no outcome writes its own.
@@ -204,7 +217,9 @@ async function queue(deps: GenerateDeps, call: Call, planned: Plan): Promise<Que
 }
 
 const asGatewayError = (error: unknown): GatewayError =>
-  error instanceof GatewayError ? error : new GatewayError(error instanceof CallerGone ? 'cancelled' : 'internal', 'no outcome was heard');
+  error instanceof GatewayError
+    ? error
+    : new GatewayError(error instanceof CallerGone ? 'cancelled' : 'internal', 'no outcome was heard');
 
 async function unlessRedisIsDown<T>(work: Promise<T>): Promise<T> {
   try {

@@ -32,7 +32,9 @@ export function serviceOf(caller: GenerateCaller, request: GenerateRequest): str
   }
   const service = caller.service ?? request.service;
   if (service === undefined) {
-    throw new GatewayError('invalid_request', 'the request is not valid', { details: [{ path: 'service', message: 'is required' }] });
+    throw new GatewayError('invalid_request', 'the request is not valid', {
+      details: [{ path: 'service', message: 'is required' }],
+    });
   }
   return service;
 }
@@ -70,7 +72,12 @@ export function plan(snapshot: ConfigSnapshot, caller: GenerateCaller, request: 
   return { head, candidates, cacheHash: reads ? hash : null, flight };
 }
 
-function firstCacheKey(snapshot: ConfigSnapshot, candidates: readonly Candidate[], request: GenerateRequest, scope: string): string | null {
+function firstCacheKey(
+  snapshot: ConfigSnapshot,
+  candidates: readonly Candidate[],
+  request: GenerateRequest,
+  scope: string,
+): string | null {
   const [first] = candidates;
   const config = snapshot.providers.find((provider) => provider.name === first?.provider);
   return first && config ? cacheKey({ ...config, model: first.model }, request, scope) : null;

@@ -14,10 +14,17 @@ type RecordDeps = Pick<GenerateDeps, 'redis' | 'db' | 'logger'>;
 function record(deps: RecordDeps, requestId: string, event: UsageEvent): void {
   appendUsage(deps.redis, requestId, event)
     .catch(() => insertUsage(deps.db, [event]))
-    .catch((error: unknown) => deps.logger.error({ err: error, requestId }, 'usage row lost: neither redis nor the database took it'));
+    .catch((error: unknown) =>
+      deps.logger.error({ err: error, requestId }, 'usage row lost: neither redis nor the database took it'),
+    );
 }
 
-export function recordShared(deps: RecordDeps, asker: Asker, shared: Pick<OkOutcome, 'result' | 'costNanoUsd'>, status: CacheStatus): void {
+export function recordShared(
+  deps: RecordDeps,
+  asker: Asker,
+  shared: Pick<OkOutcome, 'result' | 'costNanoUsd'>,
+  status: CacheStatus,
+): void {
   record(deps, asker.id, sharedAnswerEvent(asker, shared, status));
 }
 

@@ -11,7 +11,13 @@ export function generateRouter(deps: GenerateDeps): Router {
   const router = Router();
   router.post('/', async (req, res) => {
     const request = parse(generateRequest, req.body);
-    const call = { caller: callerOf(res), request, idempotencyKey: idempotencyKey(req), isAsync: isAsync(req), signal: hangUpSignal(res) };
+    const call = {
+      caller: callerOf(res),
+      request,
+      idempotencyKey: idempotencyKey(req),
+      isAsync: isAsync(req),
+      signal: hangUpSignal(res),
+    };
     try {
       send(res, await generate(deps, call));
     } catch (error) {
@@ -31,7 +37,8 @@ function idempotencyKey(req: Request): string | null {
 }
 
 const isAsync = (req: Request): boolean =>
-  req.query.mode === 'async' || (req.get('prefer') ?? '').split(',').some((preference) => preference.trim().toLowerCase() === 'respond-async');
+  req.query.mode === 'async' ||
+  (req.get('prefer') ?? '').split(',').some((preference) => preference.trim().toLowerCase() === 'respond-async');
 
 function hangUpSignal(res: Response): AbortSignal {
   const controller = new AbortController();

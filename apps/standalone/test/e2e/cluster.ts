@@ -2,7 +2,15 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import pg from 'pg';
-import { createTestDatabase, startProcess, startRedis, startUpstream, type ChildHandle, type Redis, type Upstream } from '@llm-gateway/local-services';
+import {
+  createTestDatabase,
+  startProcess,
+  startRedis,
+  startUpstream,
+  type ChildHandle,
+  type Redis,
+  type Upstream,
+} from '@llm-gateway/local-services';
 import { migrate } from '@llm-gateway/db';
 import { PROVIDER_TYPES, type ErrorCode, type GenerateInput, type GenerateResult, type ProviderType } from '@llm-gateway/shared';
 
@@ -58,7 +66,11 @@ export class Cluster {
   }
 
   static async start({ apis = 1, workers = 1, env = {} }: ClusterOptions = {}): Promise<Cluster> {
-    const [database, redis, upstream] = await Promise.all([createTestDatabase(), startRedis({ persistent: true }), startUpstream()]);
+    const [database, redis, upstream] = await Promise.all([
+      createTestDatabase(),
+      startRedis({ persistent: true }),
+      startUpstream(),
+    ]);
     await migrate(database.url);
     const cluster = new Cluster({
       upstream,
@@ -78,7 +90,10 @@ export class Cluster {
         ...env,
       },
     });
-    await Promise.all([...Array.from({ length: apis }, () => cluster.addApi()), ...Array.from({ length: workers }, () => cluster.addWorker())]);
+    await Promise.all([
+      ...Array.from({ length: apis }, () => cluster.addApi()),
+      ...Array.from({ length: workers }, () => cluster.addWorker()),
+    ]);
     return cluster;
   }
 
@@ -113,7 +128,14 @@ export class Cluster {
 
   /** Creates a provider on the stand-in vendor; its label there is its name. @returns its id. */
   async provider({ type, name, ...fields }: ProviderFields): Promise<string> {
-    const body = { name, type, api_key: `sk-${name}`, base_url: this.upstream.baseUrlFor(type, name), default_model: MODELS[type], ...fields };
+    const body = {
+      name,
+      type,
+      api_key: `sk-${name}`,
+      base_url: this.upstream.baseUrlFor(type, name),
+      default_model: MODELS[type],
+      ...fields,
+    };
     const { status, body: row } = await this.admin('POST', '/api/v1/providers', body);
     if (status !== 201) throw new Error(`provider ${name}: ${status} ${JSON.stringify(row)}`);
     return (row as { id: string }).id;
@@ -121,10 +143,14 @@ export class Cluster {
 
   /** One provider of each type, each on the stand-in. */
   async sixProviders(): Promise<void> {
-    for (const [index, type] of PROVIDER_TYPES.entries()) await this.provider({ name: `${type}-main`, type, priority: index + 1 });
+    for (const [index, type] of PROVIDER_TYPES.entries())
+      await this.provider({ name: `${type}-main`, type, priority: index + 1 });
   }
 
-  async generate(request: GenerateInput, options: { api?: number; headers?: Record<string, string>; signal?: AbortSignal } = {}): Promise<Reply> {
+  async generate(
+    request: GenerateInput,
+    options: { api?: number; headers?: Record<string, string>; signal?: AbortSignal } = {},
+  ): Promise<Reply> {
     const started = performance.now();
     const response = await fetch(this.url('/api/v1/generate', options.api), {
       method: 'POST',

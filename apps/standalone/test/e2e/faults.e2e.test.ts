@@ -7,7 +7,10 @@ afterEach(async () => {
   cluster = undefined;
 }, 60_000);
 
-async function startWith(options: Parameters<typeof Cluster.start>[0], providers: Parameters<Cluster['provider']>[0][]): Promise<Cluster> {
+async function startWith(
+  options: Parameters<typeof Cluster.start>[0],
+  providers: Parameters<Cluster['provider']>[0][],
+): Promise<Cluster> {
   cluster = await Cluster.start(options);
   for (const provider of providers) await cluster.provider(provider);
   await cluster.lanesServed(providers.map((provider) => provider.name));
@@ -18,7 +21,9 @@ describe('a worker killed in the middle of 200 slow calls', () => {
   it('loses none of them: all are answered within 20 s, and the killed attempts are marked', async () => {
     const gateway = await startWith({ workers: 2, env: { WORKER_CONCURRENCY: '100' } }, [{ name: 'slow', type: 'openai' }]);
     gateway.upstream.respond({ delayMs: 3_000 });
-    const replies = Promise.all(Array.from({ length: 200 }, (_, i) => gateway.generate({ prompt: `slow ${i}`, cache: { mode: 'off' } })));
+    const replies = Promise.all(
+      Array.from({ length: 200 }, (_, i) => gateway.generate({ prompt: `slow ${i}`, cache: { mode: 'off' } })),
+    );
     await gateway.upstream.received(200);
     const killedAt = Date.now();
     gateway.workers[0]?.kill('SIGKILL');
@@ -28,7 +33,9 @@ describe('a worker killed in the middle of 200 slow calls', () => {
     expect(await gateway.settledRows('llm_usage_logs', 200)).toBe(200);
     const calls = gateway.upstream.counts.total;
     expect(await gateway.settledRows('llm_usage_attempts', calls)).toBe(calls);
-    const [marked] = await gateway.rows<{ n: string }>("SELECT count(*) AS n FROM llm_usage_attempts WHERE status = 'abandoned' AND estimated");
+    const [marked] = await gateway.rows<{ n: string }>(
+      "SELECT count(*) AS n FROM llm_usage_attempts WHERE status = 'abandoned' AND estimated",
+    );
     expect(Number(marked?.n)).toBe(calls - 200);
     expect(Number(marked?.n)).toBeGreaterThan(0);
   }, 90_000);
@@ -57,7 +64,9 @@ describe('a provider that answers 429 with Retry-After: 5', () => {
     await gateway.upstream.received(1);
     await until(async () => (await gateway.admin('GET', '/health/ready')).status === 200, 5_000);
     const rest = await Promise.all(
-      Array.from({ length: 100 }, (_, i) => gateway.generate({ prompt: `next ${i}`, provider: 'limited', fallback: i % 2 === 0, timeout_ms: 20_000 })),
+      Array.from({ length: 100 }, (_, i) =>
+        gateway.generate({ prompt: `next ${i}`, provider: 'limited', fallback: i % 2 === 0, timeout_ms: 20_000 }),
+      ),
     );
     const replies = [await first, ...rest];
     expect(replies.filter((reply) => reply.status !== 200).map((reply) => reply.body)).toEqual([]);
@@ -137,7 +146,9 @@ describe('deadlines and callers that hang up', () => {
   }, 60_000);
 
   it('refuse with queue_full and Retry-After when QUEUE_MAX_DEPTH requests wait', async () => {
-    const gateway = await startWith({ env: { WORKER_CONCURRENCY: '1', QUEUE_MAX_DEPTH: '3' } }, [{ name: 'narrow', type: 'openai' }]);
+    const gateway = await startWith({ env: { WORKER_CONCURRENCY: '1', QUEUE_MAX_DEPTH: '3' } }, [
+      { name: 'narrow', type: 'openai' },
+    ]);
     gateway.upstream.respond({ delayMs: 400 });
     const replies = await Promise.all(Array.from({ length: 12 }, (_, i) => gateway.generate({ prompt: `many ${i}` })));
     const full = replies.filter((reply) => reply.status === 429);
@@ -152,10 +163,11 @@ describe('changes of the configuration', () => {
   it('reach every process within 2 s: a provider added, changed, disabled, removed', async () => {
     const gateway = await startWith({ apis: 2, workers: 2 }, [{ name: 'first', type: 'openai', priority: 5 }]);
     const id = await gateway.provider({ name: 'second', type: 'claude', priority: 1 });
-    const answersFrom = (provider: string) => until(async () => {
-      const reply = await gateway.generate({ prompt: `who? ${Math.random()}` }, { api: 1 });
-      return reply.status === 200 && reply.body.provider === provider;
-    }, 2_000);
+    const answersFrom = (provider: string) =>
+      until(async () => {
+        const reply = await gateway.generate({ prompt: `who? ${Math.random()}` }, { api: 1 });
+        return reply.status === 200 && reply.body.provider === provider;
+      }, 2_000);
     await answersFrom('second');
     await gateway.admin('PATCH', `/api/v1/providers/${id}`, { priority: 9 });
     await answersFrom('first');

@@ -18,9 +18,19 @@ beforeEach(async () => {
 describe('a generate call', () => {
   it('is answered by a worker, with tokens and cost, and leaves one row and one attempt', async () => {
     cluster.upstream.respond({ content: 'Hello.', usage: { uncachedInput: 1_000, output: 100 } });
-    const { status, headers, body } = await cluster.generate({ prompt: 'Say hello', provider: 'openai-main', metadata: { page: '7' } });
+    const { status, headers, body } = await cluster.generate({
+      prompt: 'Say hello',
+      provider: 'openai-main',
+      metadata: { page: '7' },
+    });
     expect(status).toBe(200);
-    expect(body).toMatchObject({ content: 'Hello.', provider: 'openai-main', model: 'gpt-4o-mini', cached: false, finish_reason: 'stop' });
+    expect(body).toMatchObject({
+      content: 'Hello.',
+      provider: 'openai-main',
+      model: 'gpt-4o-mini',
+      cached: false,
+      finish_reason: 'stop',
+    });
     expect(body.usage).toMatchObject({ input_tokens: 1_000, output_tokens: 100, total_tokens: 1_100 });
     // https://openai.com/api/pricing: gpt-4o-mini $0.15 / $0.60 per million tokens.
     expect(body.cost_usd).toBeCloseTo(1_000 * 0.15e-6 + 100 * 0.6e-6, 12);
@@ -28,7 +38,14 @@ describe('a generate call', () => {
     expect(headers.get('server-timing')).toMatch(/queue;dur=\d+, limiter;dur=\d+, provider;dur=\d+, total;dur=\d+/);
     expect(await cluster.settledRows('llm_usage_logs', 1)).toBe(1);
     const [log] = await cluster.rows<Record<string, unknown>>('SELECT * FROM llm_usage_logs');
-    expect(log).toMatchObject({ id: body.id, service: 'test', provider: 'openai-main', status: 'ok', cost_usd: '0.000210000', metadata: { page: '7' } });
+    expect(log).toMatchObject({
+      id: body.id,
+      service: 'test',
+      provider: 'openai-main',
+      status: 'ok',
+      cost_usd: '0.000210000',
+      metadata: { page: '7' },
+    });
     const attempts = await cluster.rows<Record<string, unknown>>('SELECT * FROM llm_usage_attempts');
     expect(attempts).toHaveLength(1);
     expect(attempts[0]).toMatchObject({ request_id: body.id, status: 'ok', cost_usd: '0.000210000', estimated: false });
@@ -46,7 +63,9 @@ describe('a generate call', () => {
 
   it('of 500 identical ones at once over two replicas reaches the provider once, and all get the same answer', async () => {
     cluster.upstream.respond(() => ({ content: `answer ${Math.random()}`, delayMs: 300 }));
-    const replies = await Promise.all(Array.from({ length: 500 }, (_, i) => cluster.generate({ prompt: 'the same for all' }, { api: i % 2 })));
+    const replies = await Promise.all(
+      Array.from({ length: 500 }, (_, i) => cluster.generate({ prompt: 'the same for all' }, { api: i % 2 })),
+    );
     expect(new Set(replies.map((reply) => reply.status))).toEqual(new Set([200]));
     expect(new Set(replies.map((reply) => reply.body.content)).size).toBe(1);
     expect(new Set(replies.map((reply) => reply.body.id)).size).toBe(500);
@@ -137,7 +156,8 @@ describe('an asynchronous request', () => {
     expect(queued.status).toBe(202);
     const { id } = (await queued.json()) as { id: string };
     expect(queued.headers.get('location')).toBe(`/api/v1/jobs/${id}`);
-    const job = async () => (await cluster.admin('GET', `/api/v1/jobs/${id}`, undefined, 1)).body as { status: string; result?: { content: string } };
+    const job = async () =>
+      (await cluster.admin('GET', `/api/v1/jobs/${id}`, undefined, 1)).body as { status: string; result?: { content: string } };
     const { until } = await import('./cluster.js');
     await until(async () => (await job()).status === 'completed', 5_000);
     expect((await job()).result?.content).toBe('You said: later');

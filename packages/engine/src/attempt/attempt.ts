@@ -45,7 +45,8 @@ export async function attempt(deps: EngineDeps, payload: GenerateJobPayload, sig
   try {
     const health = await deps.lanes.check(provider.config.name);
     if (health.kind === 'paused') return await blocked(run, health.until, 'it asked to be left alone');
-    if (health.kind === 'open') return await obey(deps, payload, nextOrNone(payload), `the circuit of ${provider.config.name} is open`);
+    if (health.kind === 'open')
+      return await obey(deps, payload, nextOrNone(payload), `the circuit of ${provider.config.name} is open`);
     const before = await open(run, Date.now() - askedAt);
     if (typeof before === 'string') {
       if (health.probe) await deps.lanes.probeInconclusive(provider.config.name);
@@ -71,7 +72,15 @@ async function open({ deps, payload, provider, model }: Run, limiterMs: number):
   let earlier: UsageAttempt[] = [];
   for (;;) {
     const number = earlier.length + 1;
-    const row = openAttempt({ requestId: head.id, number, provider: provider.config, model, request, limiterMs, worker: deps.instanceId });
+    const row = openAttempt({
+      requestId: head.id,
+      number,
+      provider: provider.config,
+      model,
+      request,
+      limiterMs,
+      worker: deps.instanceId,
+    });
     const reply = await deps.store.openAttempt(head.id, hop, row);
     if (reply.kind === 'opened') return [...earlier, row];
     if (reply.kind !== 'behind') return reply.kind;
@@ -85,7 +94,11 @@ interface Settled {
   usedTokens: number;
 }
 
-async function callAndSettle(run: Run, attempts: UsageAttempt[], health: { probe: boolean; hadFailures: boolean }): Promise<Settled> {
+async function callAndSettle(
+  run: Run,
+  attempts: UsageAttempt[],
+  health: { probe: boolean; hadFailures: boolean },
+): Promise<Settled> {
   const { deps, payload, provider, model, signal } = run;
   const earlier = attempts.slice(0, -1);
   const opened = attempts.at(-1) as UsageAttempt;
@@ -108,15 +121,32 @@ async function settleFailure(run: Run, attempts: UsageAttempt[], error: Provider
   const { fault, retryAfterMs } = error;
   if (fault === 'rate_limited') await deps.lanes.pause(provider.config.name, Date.now() + pauseMs({ retryAfterMs, callsHere }));
   const { maxRetries } = provider.config;
-  const decision = afterFailure({ ...situation(payload), fault, retryAfterMs, callsHere, callsTotal: attempts.length, maxRetries });
+  const decision = afterFailure({
+    ...situation(payload),
+    fault,
+    retryAfterMs,
+    callsHere,
+    callsTotal: attempts.length,
+    maxRetries,
+  });
   const usedTokens = closed.estimated ? inputTokens(closed.tokens) : 0;
-  const log = { requestId: payload.head.id, provider: provider.config.name, fault, status: error.httpStatus, decision: decision.kind };
+  const log = {
+    requestId: payload.head.id,
+    provider: provider.config.name,
+    fault,
+    status: error.httpStatus,
+    decision: decision.kind,
+  };
   deps.logger.info(log, 'provider call failed');
   if (decision.kind !== 'give_up') {
     await deps.store.closeAttempt(payload.head.id, closed, payload.hop);
     return { lane: await obey(deps, payload, decision, error.message), usedTokens };
   }
-  const trouble = { code: decision.code, message: troubleMessage(decision.code, attempts.length), retryAfterMs: decision.retryAfterMs };
+  const trouble = {
+    code: decision.code,
+    message: troubleMessage(decision.code, attempts.length),
+    retryAfterMs: decision.retryAfterMs,
+  };
   return { lane: await giveUp(deps, payload, trouble, { attempts, own: closed }), usedTokens };
 }
 
@@ -127,7 +157,12 @@ const situation = ({ head, hop, candidates }: GenerateJobPayload) => ({
 });
 
 const blocked = (run: Run, until: number, why: string): Promise<LaneResult> =>
-  obey(run.deps, run.payload, whenBlocked({ ...situation(run.payload), until }), `${run.provider.config.name} cannot be used yet: ${why}`);
+  obey(
+    run.deps,
+    run.payload,
+    whenBlocked({ ...situation(run.payload), until }),
+    `${run.provider.config.name} cannot be used yet: ${why}`,
+  );
 
 const nextOrNone = (payload: GenerateJobPayload): Decision =>
   situation(payload).hasNext ? { kind: 'next' } : { kind: 'give_up', code: 'provider_error' };
@@ -136,7 +171,11 @@ async function obey(deps: EngineDeps, payload: GenerateJobPayload, decision: Dec
   if (decision.kind === 'again') return { kind: 'later', at: Math.ceil(decision.at + Math.random() * SPREAD_MS) };
   if (decision.kind === 'next') return moveOn(deps, payload);
   const { code, retryAfterMs } = decision;
-  return giveUp(deps, payload, { code, message: code === 'rate_limited' ? `the wait would pass the deadline: ${why}` : why, retryAfterMs });
+  return giveUp(deps, payload, {
+    code,
+    message: code === 'rate_limited' ? `the wait would pass the deadline: ${why}` : why,
+    retryAfterMs,
+  });
 }
 
 /** First the request's own state says where it goes, then it goes: a repeat of either step changes nothing. */

@@ -11,7 +11,10 @@ export interface Call {
 }
 
 /** Calls the provider within the request's deadline and its own. @returns the failure rather than throwing it: both are results here. */
-export async function callProvider(provider: ReadyProvider, { request, model, deadline, signal }: Call): Promise<ProviderAnswer | ProviderError> {
+export async function callProvider(
+  provider: ReadyProvider,
+  { request, model, deadline, signal }: Call,
+): Promise<ProviderAnswer | ProviderError> {
   const { stop } = request;
   const timeoutMs = Math.max(1, Math.min(deadline - Date.now(), provider.config.timeoutMs ?? Infinity));
   const call = {

@@ -12,7 +12,8 @@ const LONGEST_BACKOFF_MS = 5_000;
 /** A 429 that names no time: as the vendors' own SDKs begin. */
 const DEFAULT_PAUSE_MS = 1_000;
 
-export type Decision = { kind: 'again'; at: number } | { kind: 'next' } | { kind: 'give_up'; code: ErrorCode; retryAfterMs?: number };
+export type Decision =
+  { kind: 'again'; at: number } | { kind: 'next' } | { kind: 'give_up'; code: ErrorCode; retryAfterMs?: number };
 
 export interface Situation {
   now: number;

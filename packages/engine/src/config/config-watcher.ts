@@ -94,7 +94,10 @@ export class ConfigWatcher {
   async #loadMirror(): Promise<void> {
     const mirror = await readConfigMirror(this.#options.redis).catch(() => null);
     if (!mirror) return;
-    this.#options.logger.warn({ version: mirror.version }, 'the database cannot be reached, using the configuration mirrored in redis');
+    this.#options.logger.warn(
+      { version: mirror.version },
+      'the database cannot be reached, using the configuration mirrored in redis',
+    );
     this.#adopt(mirror);
   }
 
@@ -104,7 +107,11 @@ export class ConfigWatcher {
   }
 
   #report(error: unknown): void {
-    if (!this.#reported) this.#options.logger.warn({ err: error }, 'configuration could not be read from the database, going on with the last known');
+    if (!this.#reported)
+      this.#options.logger.warn(
+        { err: error },
+        'configuration could not be read from the database, going on with the last known',
+      );
     this.#reported = true;
   }
 }

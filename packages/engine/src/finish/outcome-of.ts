@@ -34,7 +34,8 @@ export function wireAttempts(attempts: readonly UsageAttempt[]): GenerateResult[
   }));
 }
 
-export const costOf = (attempts: readonly UsageAttempt[]): number | null => sumCosts(attempts.map((attempt) => attempt.costNanoUsd));
+export const costOf = (attempts: readonly UsageAttempt[]): number | null =>
+  sumCosts(attempts.map((attempt) => attempt.costNanoUsd));
 
 export interface Timings {
   queueMs: number;
@@ -94,5 +95,12 @@ export function errorOutcome(head: RequestHead, attempts: readonly UsageAttempt[
     message: `${attempt.provider} (${attempt.model}): ${attempt.error ?? attempt.status}${attempt.errorMessage ? `: ${attempt.errorMessage}` : ''}`,
   }));
   const error = { ...trouble, details };
-  return { status: 'error', id: head.id, error, attempts: wireAttempts(attempts), finishedAt: now, timings: timingsOf(head, attempts, now) };
+  return {
+    status: 'error',
+    id: head.id,
+    error,
+    attempts: wireAttempts(attempts),
+    finishedAt: now,
+    timings: timingsOf(head, attempts, now),
+  };
 }

@@ -15,7 +15,8 @@ export function startReaper(deps: ReaperDeps): () => void {
     busy = true;
     try {
       for (const id of await deps.store.overdue(Date.now(), BATCH_PER_SHARD)) {
-        if (await endAbandoned(deps, id, LOST)) deps.logger.warn({ requestId: id }, 'request ended by the reaper: nobody had finished it');
+        if (await endAbandoned(deps, id, LOST))
+          deps.logger.warn({ requestId: id }, 'request ended by the reaper: nobody had finished it');
       }
     } catch (error) {
       deps.logger.warn({ err: error }, 'overdue requests could not be looked up, trying again');

@@ -1,6 +1,13 @@
 /** The usage row of a request. */
 import type { OkOutcome, Outcome, RequestHead } from '@llm-gateway/queue';
-import { NO_TOKENS, type CacheStatus, type NanoUsd, type UsageAttempt, type UsageEvent, type UsageLog } from '@llm-gateway/shared';
+import {
+  NO_TOKENS,
+  type CacheStatus,
+  type NanoUsd,
+  type UsageAttempt,
+  type UsageEvent,
+  type UsageLog,
+} from '@llm-gateway/shared';
 import { costOf } from './outcome-of.js';
 
 /** Who asks, as every row of theirs says it. */
@@ -57,10 +64,22 @@ export function jobEvent(head: RequestHead, outcome: Outcome, attempts: UsageAtt
 }
 
 /** The event of a request that was answered from the cache or by another request's call: it cost nothing, and saved something. */
-export function sharedAnswerEvent(asker: Asker, shared: Pick<OkOutcome, 'result' | 'costNanoUsd'>, cacheStatus: CacheStatus): UsageEvent {
+export function sharedAnswerEvent(
+  asker: Asker,
+  shared: Pick<OkOutcome, 'result' | 'costNanoUsd'>,
+  cacheStatus: CacheStatus,
+): UsageEvent {
   const { provider, provider_type, model, finish_reason } = shared.result;
   const saved: NanoUsd = shared.costNanoUsd ?? 0;
-  const log = { ...blankLog(asker), provider, providerType: provider_type, model, finishReason: finish_reason, cacheStatus, savedNanoUsd: saved };
+  const log = {
+    ...blankLog(asker),
+    provider,
+    providerType: provider_type,
+    model,
+    finishReason: finish_reason,
+    cacheStatus,
+    savedNanoUsd: saved,
+  };
   return { v: 1, log, attempts: [] };
 }
 

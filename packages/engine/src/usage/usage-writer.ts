@@ -53,7 +53,10 @@ export class UsageWriter {
   async #write(entries: UsageEntry[]): Promise<void> {
     for (let wait = FIRST_RETRY_MS; !this.#stopping.signal.aborted; wait = Math.min(wait * 2, LONGEST_RETRY_MS)) {
       try {
-        await insertUsage(this.#db, entries.map((entry) => entry.event));
+        await insertUsage(
+          this.#db,
+          entries.map((entry) => entry.event),
+        );
         await this.#reader.acknowledge(entries);
         return;
       } catch (error) {

@@ -20,9 +20,7 @@ const LONGEST_PAUSE_MS = 600_000;
 export const WORKER_SILENCE_MS = 4_000;
 
 export type LaneCheck =
-  | { kind: 'go'; probe: boolean; hadFailures: boolean }
-  | { kind: 'paused'; until: number }
-  | { kind: 'open'; until: number };
+  { kind: 'go'; probe: boolean; hadFailures: boolean } | { kind: 'paused'; until: number } | { kind: 'open'; until: number };
 
 export interface LaneStatus {
   workers: number;
@@ -138,6 +136,8 @@ export class LaneHealth {
       pipeline.zcard(`${queue}:prioritized`).zcard(`${queue}:delayed`).llen(`${queue}:wait`);
       pipeline.mget(keys.pause(provider), keys.circuit(provider));
     }
+    // Without providers there is nothing to ask for, but whether Redis answers is still to be found out.
+    pipeline.ping();
     const replies = ((await pipeline.exec()) ?? []).map(([error, reply]) => {
       if (error) throw error;
       return reply;

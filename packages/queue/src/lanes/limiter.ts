@@ -34,7 +34,10 @@ interface Lane {
   tokens: Gate | null;
 }
 
-type Settings = Pick<Bottleneck.ConstructorOptions, 'maxConcurrent' | 'reservoir' | 'reservoirRefreshAmount' | 'reservoirRefreshInterval'>;
+type Settings = Pick<
+  Bottleneck.ConstructorOptions,
+  'maxConcurrent' | 'reservoir' | 'reservoirRefreshAmount' | 'reservoirRefreshInterval'
+>;
 
 const UNLIMITED: Permit = { release: () => undefined };
 
@@ -103,14 +106,23 @@ export class Limiter {
   async #makeLane(provider: string, limits: LaneLimits): Promise<Lane> {
     const wantsCalls = limits.rpmLimit !== null || limits.maxConcurrency !== null;
     const [calls, tokens] = await Promise.all([
-      wantsCalls ? this.#gate(`lgw.${provider}.calls`, { maxConcurrent: limits.maxConcurrency, ...perMinute(limits.rpmLimit) }) : null,
-      limits.tpmLimit !== null ? this.#gate(`lgw.${provider}.tokens`, { maxConcurrent: null, ...perMinute(limits.tpmLimit) }) : null,
+      wantsCalls
+        ? this.#gate(`lgw.${provider}.calls`, { maxConcurrent: limits.maxConcurrency, ...perMinute(limits.rpmLimit) })
+        : null,
+      limits.tpmLimit !== null
+        ? this.#gate(`lgw.${provider}.tokens`, { maxConcurrent: null, ...perMinute(limits.tpmLimit) })
+        : null,
     ]);
     return { limits, calls, tokens };
   }
 
   async #gate(id: string, settings: Settings): Promise<Gate> {
-    const limiter = new Bottleneck({ id, connection: this.#connection, ...settings, timeout: IDLE_MS } as Bottleneck.ConstructorOptions);
+    const limiter = new Bottleneck({
+      id,
+      connection: this.#connection,
+      ...settings,
+      timeout: IDLE_MS,
+    } as Bottleneck.ConstructorOptions);
     limiter.on('error', (error: Error) => this.#logger.debug({ err: error, limiter: id }, 'limiter failed'));
     await limiter.ready();
     const settingsKey = `b_${id}_settings`;
@@ -129,7 +141,8 @@ export class Limiter {
   }
 }
 
-const isUnlimited = (limits: LaneLimits): boolean => limits.rpmLimit === null && limits.tpmLimit === null && limits.maxConcurrency === null;
+const isUnlimited = (limits: LaneLimits): boolean =>
+  limits.rpmLimit === null && limits.tpmLimit === null && limits.maxConcurrency === null;
 
 const sameLimits = (a: LaneLimits, b: LaneLimits): boolean =>
   a.rpmLimit === b.rpmLimit && a.tpmLimit === b.tpmLimit && a.maxConcurrency === b.maxConcurrency;

@@ -44,7 +44,14 @@ export class Flights {
 
   /** @returns null when the key is ours now, else what it was first used for. */
   async claimIdempotencyKey(hash: string, record: IdempotencyRecord): Promise<IdempotencyRecord | null> {
-    const first = await this.#redis.set(keys.idempotency(hash), JSON.stringify(record), 'EX', IDEMPOTENCY_TTL_SECONDS, 'NX', 'GET');
+    const first = await this.#redis.set(
+      keys.idempotency(hash),
+      JSON.stringify(record),
+      'EX',
+      IDEMPOTENCY_TTL_SECONDS,
+      'NX',
+      'GET',
+    );
     return first === null ? null : (JSON.parse(first) as IdempotencyRecord);
   }
 

@@ -23,9 +23,7 @@ interface ScriptedRedis extends Redis {
   lgwFinish(request: string, result: string, usage: string, unfinished: string, ...args: (string | number)[]): Promise<number>;
 }
 
-export type OpenReply =
-  | { kind: 'opened' | 'done' }
-  | { kind: 'superseded' | 'behind'; attempts: UsageAttempt[] };
+export type OpenReply = { kind: 'opened' | 'done' } | { kind: 'superseded' | 'behind'; attempts: UsageAttempt[] };
 
 export interface StoredRequest {
   head: RequestHead;
@@ -61,7 +59,15 @@ export class RequestStore {
     const giveUpAt = head.deadline + GIVE_UP_SLACK_MS;
     const ttl = Math.ceil((head.deadline - head.createdAt) / 1_000) + STATE_SLACK_SECONDS;
     const { id, replyTo } = head;
-    await this.#redis.lgwAdmit(keys.request(id), keys.unfinished(shardOf(id)), id, JSON.stringify(head), replyTo ?? '', giveUpAt, ttl);
+    await this.#redis.lgwAdmit(
+      keys.request(id),
+      keys.unfinished(shardOf(id)),
+      id,
+      JSON.stringify(head),
+      replyTo ?? '',
+      giveUpAt,
+      ttl,
+    );
   }
 
   /** Adds a waiter. @returns the outcome if the request has ended, else whether the request is known. */

@@ -52,7 +52,16 @@ export class UsageReader {
     if (claimed.length > 0) return claimed;
     const perStream = Math.max(1, Math.ceil(count / 4));
     const streams = (await this.#redis.xreadgroup(
-      'GROUP', GROUP, this.#consumer, 'COUNT', perStream, 'BLOCK', blockMs, 'STREAMS', ...this.#streams, ...this.#streams.map(() => '>'),
+      'GROUP',
+      GROUP,
+      this.#consumer,
+      'COUNT',
+      perStream,
+      'BLOCK',
+      blockMs,
+      'STREAMS',
+      ...this.#streams,
+      ...this.#streams.map(() => '>'),
     )) as RawStreams;
     return this.#parse(streams ?? []);
   }
@@ -60,7 +69,14 @@ export class UsageReader {
   /** Entries that this consumer read before and did not acknowledge, for instance before a failed write. */
   async readOwnPending(count: number): Promise<UsageEntry[]> {
     const streams = (await this.#redis.xreadgroup(
-      'GROUP', GROUP, this.#consumer, 'COUNT', count, 'STREAMS', ...this.#streams, ...this.#streams.map(() => '0'),
+      'GROUP',
+      GROUP,
+      this.#consumer,
+      'COUNT',
+      count,
+      'STREAMS',
+      ...this.#streams,
+      ...this.#streams.map(() => '0'),
     )) as RawStreams;
     return this.#parse(streams ?? []);
   }
@@ -91,7 +107,10 @@ export class UsageReader {
     if (Date.now() < this.#nextClaimAt) return [];
     const found: [string, RawEntry[]][] = [];
     for (const stream of this.#streams) {
-      const [, entries] = (await this.#redis.xautoclaim(stream, GROUP, this.#consumer, CLAIM_IDLE_MS, '0', 'COUNT', count)) as [string, RawEntry[]];
+      const [, entries] = (await this.#redis.xautoclaim(stream, GROUP, this.#consumer, CLAIM_IDLE_MS, '0', 'COUNT', count)) as [
+        string,
+        RawEntry[],
+      ];
       if (entries.length > 0) found.push([stream, entries]);
     }
     if (found.length === 0) this.#nextClaimAt = Date.now() + CLAIM_IDLE_MS;
