@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { access, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +9,7 @@ import { createTestDatabase, startPostgres, startProcess, startRedis } from '../
 import { identify } from '../src/process/process-identity.js';
 import { redisCommand } from './redis-command.js';
 
+jest.setTimeout(30_000);
 let directory: string;
 beforeAll(async () => void (directory = await mkdtemp(join(tmpdir(), 'llm-gateway-services-'))));
 afterAll(() => rm(directory, { recursive: true, force: true }));
