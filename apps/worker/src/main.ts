@@ -69,7 +69,9 @@ const lanes = new Lanes({
   limiter,
   logger,
   handle: (payload, signal) => handleJob(deps, payload, signal),
-  onPoison: async (payload) => void (await endAbandoned(deps, payload.head.id, POISONED)),
+  onPoison: async (payload) => {
+    await endAbandoned(deps, payload.head.id, POISONED);
+  },
 });
 const writer = new UsageWriter(new UsageReader(streamRedis, workerId, logger), db, logger);
 

@@ -141,7 +141,7 @@ describe('a request', () => {
 });
 
 describe('a reply', () => {
-  const bus = async (apiId: string, onStuck = async () => undefined as void) => {
+  const bus = async (apiId: string, onStuck: (requestId: string) => Promise<void> = () => Promise.resolve()) => {
     const subscriber = await harness.client();
     const replies = new ReplyBus({ apiId, subscriber, store, logger, onStuck });
     await until(async () => ((await admin.pubsub('NUMSUB', keys.replies(apiId))) as [string, number])[1] === 1);

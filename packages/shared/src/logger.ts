@@ -26,7 +26,7 @@ function serializeError(error: unknown): unknown {
   return {
     name,
     message: message.slice(0, 1_000),
-    ...(code === undefined ? {} : { code: String(code) }),
+    ...(code === undefined ? {} : { code: code as string | number }),
     stack: stack?.slice(0, 4_000),
   };
 }

@@ -12,7 +12,7 @@ export async function enqueue(deps: GenerateDeps, request: GenerateRequest, { he
   const results = await Promise.allSettled([deps.store.admit(head), deps.belt.enqueue(payload)]);
   const failed = results.find((result) => result.status === 'rejected');
   if (failed) {
-    const options = { retryAfterMs: RETRY_AFTER_MS, cause: failed.reason };
+    const options = { retryAfterMs: RETRY_AFTER_MS, cause: failed.reason as unknown };
     throw new GatewayError('unavailable', 'the request could not be queued, try again', options);
   }
 }

@@ -62,7 +62,6 @@ describe('a provider that answers 429 with Retry-After: 5', () => {
     // One finds out; then a stream of requests, half of them with nowhere else to go.
     const first = gateway.generate({ prompt: 'first', provider: 'limited', fallback: false, timeout_ms: 20_000 });
     await gateway.upstream.received(1);
-    await until(async () => (await gateway.admin('GET', '/health/ready')).status === 200, 5_000);
     const rest = await Promise.all(
       Array.from({ length: 100 }, (_, i) =>
         gateway.generate({ prompt: `next ${i}`, provider: 'limited', fallback: i % 2 === 0, timeout_ms: 20_000 }),
@@ -129,13 +128,14 @@ describe('deadlines and callers that hang up', () => {
 
   it('take a waiting job out of the queue when its last caller leaves', async () => {
     const gateway = await startWith({ env: { WORKER_CONCURRENCY: '1' } }, [{ name: 'narrow', type: 'openai' }]);
-    gateway.upstream.respond({ delayMs: 1_500 });
+    gateway.upstream.respond({ delayMs: 3_000 });
     const holder = gateway.generate({ prompt: 'holder' });
     await gateway.upstream.received(1);
     const leaving = new AbortController();
-    const left = gateway.generate({ prompt: 'left' }, { signal: leaving.signal }).catch((error: Error) => error.name);
-    await until(async () => ((await gateway.admin('GET', '/health/ready')).status ?? 0) === 200, 1_000);
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    const left = gateway
+      .generate({ prompt: 'left' }, { signal: leaving.signal })
+      .catch((error: unknown) => (error as Error).name);
+    await gateway.waiting('narrow', 1);
     leaving.abort();
     expect(await left).toBe('AbortError');
     expect((await holder).status).toBe(200);

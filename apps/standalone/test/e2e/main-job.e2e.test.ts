@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { PROVIDER_TYPES } from '@llm-gateway/shared';
-import { Cluster } from './cluster.js';
+import { Cluster, until } from './cluster.js';
 
 let cluster: Cluster;
 
@@ -9,7 +9,7 @@ beforeAll(async () => {
   await cluster.sixProviders();
   await cluster.lanesServed(PROVIDER_TYPES.map((type) => `${type}-main`));
 }, 60_000);
-afterAll(() => cluster?.stop(), 60_000);
+afterAll(() => cluster.stop(), 60_000);
 beforeEach(async () => {
   cluster.upstream.reset();
   await cluster.sql.query('DELETE FROM llm_usage_attempts; DELETE FROM llm_usage_logs');
@@ -158,7 +158,6 @@ describe('an asynchronous request', () => {
     expect(queued.headers.get('location')).toBe(`/api/v1/jobs/${id}`);
     const job = async () =>
       (await cluster.admin('GET', `/api/v1/jobs/${id}`, undefined, 1)).body as { status: string; result?: { content: string } };
-    const { until } = await import('./cluster.js');
     await until(async () => (await job()).status === 'completed', 5_000);
     expect((await job()).result?.content).toBe('You said: later');
   });

@@ -5,7 +5,7 @@ import {
   estimateTokens,
   newAttemptId,
   NO_TOKENS,
-  ProviderError,
+  type ProviderError,
   type GenerateRequest,
   type ProviderConfig,
   type ProviderFault,
@@ -72,7 +72,7 @@ export function closeOk(open: UsageAttempt, provider: ProviderConfig, answer: Pr
     vendorRequestId: answer.vendorRequestId,
     tokens: answer.tokens,
     estimated: false,
-    ...price(provider, answer.servedModel, answer.tokens, open.createdAt, open.model),
+    ...priceServed(provider, open, answer),
     latencyMs: Date.now() - open.createdAt,
   };
 }
@@ -92,8 +92,12 @@ export function closeFailed(open: UsageAttempt, error: ProviderError): UsageAtte
 }
 
 /** Prices the model that answered; where the table does not know that name, the one that was asked for. */
-function price(provider: ProviderConfig, model: string, tokens: TokenBuckets, at: number, askedModel = model) {
-  const input = { type: provider.type, baseUrl: provider.baseUrl, tokens, at: new Date(at), pricing: provider.pricing };
-  const priced = priceCall({ ...input, model });
-  return priced.costNanoUsd === null && askedModel !== model ? priceCall({ ...input, model: askedModel }) : priced;
+function priceServed(provider: ProviderConfig, open: UsageAttempt, { servedModel, tokens }: ProviderAnswer) {
+  const served = price(provider, servedModel, tokens, open.createdAt);
+  return served.costNanoUsd === null && servedModel !== open.model ? price(provider, open.model, tokens, open.createdAt) : served;
+}
+
+function price(provider: ProviderConfig, model: string, tokens: TokenBuckets, at: number) {
+  const { type, baseUrl, pricing } = provider;
+  return priceCall({ type, baseUrl, model, tokens, at: new Date(at), pricing });
 }

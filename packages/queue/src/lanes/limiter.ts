@@ -86,7 +86,7 @@ export class Limiter {
 
   async close(): Promise<void> {
     await Promise.all([...this.#lanes.keys()].map((provider) => this.drop(provider)));
-    await this.#connection.disconnect(false);
+    void this.#connection.disconnect(false);
   }
 
   /** One set of limiters a provider, made anew when its limits change; the promise is kept, so that callers at once share it. */
@@ -122,7 +122,7 @@ export class Limiter {
       connection: this.#connection,
       ...settings,
       timeout: IDLE_MS,
-    } as Bottleneck.ConstructorOptions);
+    });
     limiter.on('error', (error: Error) => this.#logger.debug({ err: error, limiter: id }, 'limiter failed'));
     await limiter.ready();
     const settingsKey = `b_${id}_settings`;
@@ -137,7 +137,9 @@ export class Limiter {
     const wanted = settings.reservoirRefreshAmount ?? null;
     if (max === (settings.maxConcurrent ?? null) && amount === wanted) return;
     const used = amount !== null && amount !== undefined ? amount - (left ?? amount) : 0;
-    await limiter.updateSettings({ ...settings, reservoir: wanted === null ? null : wanted - used });
+    // Typed as if it were synchronous; it is a script on Redis.
+    const updated: unknown = limiter.updateSettings({ ...settings, reservoir: wanted === null ? null : wanted - used });
+    await (updated as Promise<void>);
   }
 }
 

@@ -66,7 +66,7 @@ export async function waitUntilReady(client: Redis, timeoutMs: number): Promise<
 
 /** @returns a warning where the server may evict our keys, else null. */
 export async function evictionWarning(client: Redis): Promise<string | null> {
-  const [, policy] = (await client.config('GET', 'maxmemory-policy')) as string[];
+  const [, policy] = await client.config('GET', 'maxmemory-policy');
   if (policy === undefined || policy === 'noeviction') return null;
   return `redis runs with maxmemory-policy ${policy}: it must be noeviction, or jobs and usage rows are lost when memory is full`;
 }

@@ -21,7 +21,6 @@ export interface UsageEntry {
 }
 
 type RawEntry = [id: string, fields: string[] | null];
-type RawStreams = [stream: string, entries: RawEntry[]][] | null;
 
 export class UsageReader {
   readonly #redis: Redis;
@@ -40,8 +39,8 @@ export class UsageReader {
   /** Makes the consumer groups; harmless when they are there. */
   async prepare(): Promise<void> {
     for (const stream of this.#streams) {
-      await this.#redis.xgroup('CREATE', stream, GROUP, '0', 'MKSTREAM').catch((error: Error) => {
-        if (!error.message.includes('BUSYGROUP')) throw error;
+      await this.#redis.xgroup('CREATE', stream, GROUP, '0', 'MKSTREAM').catch((error: unknown) => {
+        if (!String(error).includes('BUSYGROUP')) throw error;
       });
     }
   }
@@ -51,7 +50,7 @@ export class UsageReader {
     const claimed = await this.#claimFromTheDead(count);
     if (claimed.length > 0) return claimed;
     const perStream = Math.max(1, Math.ceil(count / 4));
-    const streams = (await this.#redis.xreadgroup(
+    const streams = await this.#redis.xreadgroup(
       'GROUP',
       GROUP,
       this.#consumer,
@@ -62,13 +61,13 @@ export class UsageReader {
       'STREAMS',
       ...this.#streams,
       ...this.#streams.map(() => '>'),
-    )) as RawStreams;
+    );
     return this.#parse(streams ?? []);
   }
 
   /** Entries that this consumer read before and did not acknowledge, for instance before a failed write. */
   async readOwnPending(count: number): Promise<UsageEntry[]> {
-    const streams = (await this.#redis.xreadgroup(
+    const streams = await this.#redis.xreadgroup(
       'GROUP',
       GROUP,
       this.#consumer,
@@ -77,7 +76,7 @@ export class UsageReader {
       'STREAMS',
       ...this.#streams,
       ...this.#streams.map(() => '0'),
-    )) as RawStreams;
+    );
     return this.#parse(streams ?? []);
   }
 
