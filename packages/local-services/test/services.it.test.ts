@@ -120,6 +120,14 @@ describe('Redis', () => {
     expect(await redisCommand(second.port, 'CONFIG', 'GET', 'bind')).toContain('127.0.0.1');
   });
 
+  it.each([true, false])('leaves nothing behind in a directory that nobody named (persistent: %s)', async (persistent) => {
+    const { stop, port } = await startRedis({ persistent });
+    const [, dataDir = ''] = (await redisCommand(port, 'CONFIG', 'GET', 'dir')).match(/\r\n(\/\S+)/) ?? [];
+    expect(await exists(dataDir)).toBe(true);
+    await stop();
+    expect(await exists(dataDir)).toBe(false);
+  });
+
   it('starts many at once, each on its own port', async () => {
     const servers = await Promise.all(Array.from({ length: 6 }, () => started(startRedis())));
     expect(new Set(servers.map(({ port }) => port)).size).toBe(6);

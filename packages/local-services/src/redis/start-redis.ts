@@ -13,7 +13,7 @@ export interface RedisOptions {
   dataDir?: string;
   /** A free one unless given. */
   port?: number;
-  /** true: every write goes to an append-only file (at most a second is lost), which stays after stop. Default false. */
+  /** true: every write goes to an append-only file (at most a second is lost), which stays after stop where dataDir is given. Default false. */
   persistent?: boolean;
   /** More of redis-server's own arguments, e.g. `['--maxmemory', '50mb']`. */
   args?: readonly string[];
@@ -48,7 +48,7 @@ export async function startRedis(options: RedisOptions = {}): Promise<Redis> {
   await claimDirectory(dataDir, 'SIGTERM');
   try {
     const { child, port } = await startOnAPort(binary, dataDir, options);
-    return describe(child, port, dataDir, options.persistent ?? false);
+    return describe(child, port, dataDir, isKept(options));
   } catch (error) {
     await releaseDirectory(dataDir);
     throw error;
@@ -80,9 +80,12 @@ function spawnServer(binary: string, dataDir: string, port: number, options: Red
     stopSignal: 'SIGTERM',
     stopWithinMs: 10_000,
     onLine: options.onLog,
-    ...(persistent ? { lingerSeconds: 3 } : { removeDir: dataDir }),
+    ...(isKept(options) ? { lingerSeconds: 3 } : { removeDir: dataDir }),
   });
 }
+
+/** A directory that the caller did not name is of no use to anyone afterwards. */
+const isKept = ({ persistent = false, dataDir }: RedisOptions): boolean => persistent && dataDir !== undefined;
 
 /** False when the server ends instead. While it loads its append-only file it answers LOADING, which is not ready. */
 async function becomesReady(child: Child, port: number): Promise<boolean> {
@@ -95,11 +98,11 @@ async function becomesReady(child: Child, port: number): Promise<boolean> {
   return false;
 }
 
-function describe(child: Child, port: number, dataDir: string, persistent: boolean): Redis {
+function describe(child: Child, port: number, dataDir: string, kept: boolean): Redis {
   const stop = async (signal?: NodeJS.Signals): Promise<void> => {
     await child.stop(signal);
     await releaseDirectory(dataDir);
-    if (!persistent) await rm(dataDir, { recursive: true, force: true });
+    if (!kept) await rm(dataDir, { recursive: true, force: true });
   };
   return { url: `redis://127.0.0.1:${port}/3`, port, pid: child.pid, exited: child.exited, stop };
 }
