@@ -3,11 +3,11 @@ import { ProviderError } from '@llm-gateway/shared';
 export interface Deadline {
   signal: AbortSignal;
   /** Settles as the work does, or rejects at once when the call is over: undici reports an abort only after connecting. */
-  race<T>(work: Promise<T>): Promise<T>;
+  race: <T>(work: Promise<T>) => Promise<T>;
   /** Why the call was ended, if it was. */
-  reason(): ProviderError | undefined;
+  reason: () => ProviderError | undefined;
   /** Ends the timer and lets go of the caller's signal. */
-  close(): void;
+  close: () => void;
 }
 
 /**

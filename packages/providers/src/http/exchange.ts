@@ -62,15 +62,17 @@ interface OutgoingRequest {
   body: string;
 }
 
+/** What undici sets itself; Mistral's SDK adds an empty cookie. */
+const OWN_HEADERS = ['content-length', 'connection', 'cookie'];
+
 /** Mistral's SDK hands over a Request, the others a URL and an init. Signals in either are ignored: ours is the only clock. */
 async function readRequest(input: string | URL | Request, init: RequestInit): Promise<OutgoingRequest> {
   const isRequest = input instanceof Request;
   const body = isRequest ? await input.text() : init.body;
   if (typeof body !== 'string') throw new ProviderError('invalid_request', 'the SDK sent a body that is not text');
-  const headers = Object.fromEntries(new Headers(isRequest ? input.headers : init.headers));
+  const given = [...new Headers(isRequest ? input.headers : init.headers)].filter(([name]) => !OWN_HEADERS.includes(name));
   // Plain text only: a small compressed body could otherwise unpack past the size cap.
-  headers['accept-encoding'] = 'identity';
-  for (const name of ['content-length', 'connection', 'cookie']) delete headers[name];
+  const headers = { ...Object.fromEntries(given), 'accept-encoding': 'identity' };
   return { url: new URL(isRequest ? input.url : input), method: 'POST', headers, body };
 }
 

@@ -15,7 +15,7 @@ const BY_STATUS: Readonly<Record<number, ProviderFault>> = {
 };
 
 /** The one table from HTTP status to fault, for every vendor. */
-export function faultOfStatus(status: number): ProviderFault {
+function faultOfStatus(status: number): ProviderFault {
   const known = BY_STATUS[status];
   if (known) return known;
   if (status >= 500) return 'server_error';

@@ -60,6 +60,7 @@ function toRequest(
     temperature: unlessReasoning('temperature', call.temperature),
     top_p: unlessReasoning('top_p', call.topP),
     stop: unlessReasoning('stop', call.stop),
+    // eslint-disable-next-line @typescript-eslint/no-deprecated -- OpenAI calls it best effort now; compatible servers keep it, and the contract has it
     seed: call.seed,
     response_format: toResponseFormat(call),
   };

@@ -12,7 +12,8 @@ import { bucketsOr, tokenCount } from './usage.js';
 // This SDK calls the global `fetch` and takes no other. Its file is therefore compiled the way Node compiles any CommonJS
 // module, as a function of its free variables, with `fetch` among them: it gets ours, and nobody else's global is touched.
 const sdkFile = createRequire(import.meta.url).resolve('@google/generative-ai');
-const evaluateSdk = compileFunction(readFileSync(sdkFile, 'utf8'), ['exports', 'fetch'], { filename: sdkFile });
+type SdkModule = (exports: object, fetch: typeof globalThis.fetch) => void;
+const evaluateSdk = compileFunction(readFileSync(sdkFile, 'utf8'), ['exports', 'fetch'], { filename: sdkFile }) as SdkModule;
 
 function sdkOver(fetch: typeof globalThis.fetch): typeof GoogleSdk {
   const exported = {};

@@ -5,11 +5,9 @@ import type { Warnings } from './parameters.js';
 /** A count in a vendor's usage. Nonsense counts as absent: an answer that is paid for is not thrown away over its bookkeeping. */
 export const tokenCount = z.int().nonnegative().nullish().catch(undefined);
 
-export const NO_USAGE_WARNING = 'the provider reported no token usage';
-
 /** @returns the buckets, or none with a warning. */
 export function bucketsOr(warnings: Warnings, buckets: TokenBuckets | undefined): TokenBuckets {
   if (buckets && Object.values(buckets).some((count) => count > 0)) return buckets;
-  warnings.add(NO_USAGE_WARNING);
+  warnings.add('the provider reported no token usage');
   return NO_TOKENS;
 }

@@ -32,6 +32,8 @@ export async function startVendor(answer: (response: ServerResponse, request: Re
     socket.on('close', () => sockets.delete(socket));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  // A test that fails before stop() must not keep the run from ending.
+  server.unref();
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     received,
