@@ -3,6 +3,7 @@ import { isUtf8 } from 'node:buffer';
 import { GatewayError } from '@llm-gateway/shared';
 import type { Request, RequestHandler } from 'express';
 import sjson from 'secure-json-parse';
+import { jsonExcess } from './json-excess.js';
 
 const JSON_TYPE = /^application\/json\s*(;|$)/i;
 
@@ -61,6 +62,8 @@ function tooLarge(req: Request, maxBytes: number): GatewayError {
 
 function parseJson(body: Buffer): unknown {
   if (!isUtf8(body)) throw refused('the body is not valid UTF-8');
+  const excess = jsonExcess(body);
+  if (excess !== null) throw refused(excess);
   try {
     return sjson.parse(body.toString('utf8'), undefined, { protoAction: 'error', constructorAction: 'error' });
   } catch (error) {

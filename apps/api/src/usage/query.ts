@@ -21,7 +21,11 @@ interface Span {
   to?: string | undefined;
 }
 
-const inOrder = ({ from, to }: Span): boolean => spanOf({ from, to }, Date.now()).ordered;
+/** Times that are none have their own problem. */
+const inOrder = (span: Span): boolean => {
+  const { from, to } = spanOf(span, Date.now());
+  return !(from >= to);
+};
 const ORDER = { path: ['from'], message: 'must be before to' };
 
 export const summaryQuery = z.strictObject(filter).refine(inOrder, ORDER);
@@ -42,8 +46,8 @@ export function toFilter(query: z.output<typeof summaryQuery>): UsageFilter {
   };
 }
 
-function spanOf({ from, to }: Span, now: number): { from: Date; to: Date; ordered: boolean } {
+function spanOf({ from, to }: Span, now: number): { from: Date; to: Date } {
   const end = to === undefined ? now : Date.parse(to);
   const start = from === undefined ? end - DEFAULT_SPAN_MS : Date.parse(from);
-  return { from: new Date(start), to: new Date(end), ordered: start < end };
+  return { from: new Date(start), to: new Date(end) };
 }

@@ -1,0 +1,90 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { startRedis } from '@llm-gateway/local-services';
+import { readiness } from '../src/health/readiness.js';
+import { eventually } from './support/eventually.js';
+import { startTestApi, type TestApi } from './support/test-api.js';
+
+let api: TestApi;
+beforeAll(async () => {
+  api = await startTestApi();
+});
+afterAll(() => api.end());
+
+const open = (path: string) => api.call('GET', path, { key: null });
+
+describe('/health', () => {
+  it('answers whatever is down', async () => {
+    expect(await open('/health')).toMatchObject({ status: 200, body: { status: 'ok' } });
+  });
+});
+
+describe('/health/ready', () => {
+  it('is down while nothing could serve a request, naming what is missing by provider', async () => {
+    expect((await open('/health/ready')).status).toBe(503);
+    await api.call('POST', '/api/v1/providers', { body: { name: 'lonely', type: 'openai', api_key: 'sk-test-1234' } });
+    const { status, body } = await open('/health/ready');
+    expect(status).toBe(503);
+    expect(readiness.strict().parse(body)).toEqual({ status: 'down', checks: { redis: 'ok', postgres: 'ok', workers: { lonely: { status: 'down', workers: 0 } } } });
+  });
+});
+
+describe('/openapi.json and /docs', () => {
+  it('publish the contract to anyone', async () => {
+    const { status, body } = await open('/openapi.json');
+    expect(status).toBe(200);
+    expect(body).toMatchObject({ openapi: '3.1.0', paths: { '/api/v1/generate': { post: expect.anything() } } });
+  });
+
+  it('show it as a page made from our own files only', async () => {
+    const page = await open('/docs');
+    expect(page.status).toBe(200);
+    expect(page.text).not.toMatch(/(src|href)="(?!\/docs\/)/);
+    for (const [, path] of page.text.matchAll(/(?:src|href)="([^"]+)"/g)) expect([path, (await open(path ?? '')).status]).toEqual([path, 200]);
+    expect(page.headers.get('content-security-policy')).not.toMatch(/https?:|\*|unsafe-eval/);
+    expect((await open('/docs/index.html')).status).toBe(404);
+  });
+});
+
+describe('every response', () => {
+  it('says little of the server and much to the browser', async () => {
+    for (const path of ['/health', '/docs', '/nowhere', '/admin/queues']) {
+      const { headers } = await open(path);
+      expect(headers.get('x-powered-by')).toBeNull();
+      expect(headers.get('x-content-type-options')).toBe('nosniff');
+      expect(headers.get('x-request-id')).toMatch(/^req_/);
+      expect(headers.get('access-control-allow-origin')).toBeNull();
+    }
+  });
+});
+
+describe('a dependency that goes down', () => {
+  it('is told by readiness, and takes nothing else with it', async () => {
+    const redis = await startRedis();
+    const other = await startTestApi({ REDIS_URL: redis.url });
+    const ready = async () => (await other.call('GET', '/health/ready', { key: null })).body;
+    try {
+      expect((await ready()).checks.redis).toBe('ok');
+      const t0=Date.now(); const T=(w: string)=>process.stderr.write(`${w} ${Date.now()-t0}\n`);
+      await redis.stop('SIGKILL'); T('stopped');
+      expect(await eventually(ready, ({ checks }) => checks.redis === 'down')).toMatchObject({ status: 'down', checks: { postgres: 'ok' } });
+      T('seen'); const created = await other.call('POST', '/api/v1/providers', { body: { name: 'no-redis', type: 'openai', api_key: 'sk-test-1234' } });
+      T('created'); expect(created.status).toBe(201);
+      expect((await other.call('GET', '/api/v1/routes/explain')).body.candidates).toHaveLength(1); T('explained'); const cc=other.stop(); cc.then(()=>T('api stopped'));
+    } finally {
+      await other.end();
+    }
+  }, 60_000);
+
+  it('is 503 and never 401 or 500 when it is PostgreSQL', async () => {
+    const other = await startTestApi({ DATABASE_URL: 'postgresql://nobody:x@127.0.0.1:9/none?schema=llm_gateway_test' });
+    try {
+      for (const path of ['/api/v1/providers', '/api/v1/usage/summary', '/api/v1/usage/logs/req_1']) {
+        expect(await other.call('GET', path)).toMatchObject({ status: 503, body: { error: { code: 'unavailable' } } });
+      }
+      expect((await other.call('GET', '/health', { key: null })).status).toBe(200);
+      expect((await other.call('GET', '/health/ready', { key: null })).body.checks.postgres).toBe('down');
+    } finally {
+      await other.end();
+    }
+  });
+});
