@@ -1,10 +1,15 @@
 /** The lanes that this process serves: one BullMQ worker for each provider that is there, as providers come and go. */
-import type { GenerateJobPayload, LaneHealth, LaneResult, Limiter } from '@llm-gateway/queue';
+import type { Belt, GenerateJobPayload, LaneHealth, LaneResult, Limiter } from '@llm-gateway/queue';
 import { LaneWorker } from '@llm-gateway/queue';
 import type { ConfigSnapshot, Logger } from '@llm-gateway/shared';
 
 /** How long a lane without a worker goes unnoticed by the API: heartbeats come this often. */
 const HEARTBEAT_MS = 1_000;
+/**
+ * A removed provider's lane stays open for this long, and until its queue is empty: an API replica that has not heard of the
+ * removal yet still puts jobs on it, and each of them must move on to its next candidate.
+ */
+const LINGER_MS = 10_000;
 
 export interface LanesOptions {
   workerId: string;
@@ -14,6 +19,7 @@ export interface LanesOptions {
   only: readonly string[] | undefined;
   health: LaneHealth;
   limiter: Limiter;
+  belt: Pick<Belt, 'depth'>;
   logger: Logger;
   handle: (payload: GenerateJobPayload, signal: AbortSignal) => Promise<LaneResult>;
   onPoison: (payload: GenerateJobPayload) => Promise<void>;
@@ -23,6 +29,8 @@ export class Lanes {
   readonly #workers = new Map<string, LaneWorker>();
   /** Removed lanes that still finish what they hold. */
   readonly #closing = new Set<Promise<void>>();
+  /** Lanes of removed providers, by the time at which they may close. */
+  readonly #lingering = new Map<string, number>();
   readonly #options: LanesOptions;
   readonly #heartbeat: NodeJS.Timeout;
 
@@ -35,8 +43,13 @@ export class Lanes {
   follow(snapshot: ConfigSnapshot): void {
     const { only } = this.#options;
     const wanted = snapshot.providers.map((provider) => provider.name).filter((name) => !only || only.includes(name));
-    for (const name of wanted) if (!this.#workers.has(name)) this.#open(name);
-    for (const name of this.#workers.keys()) if (!wanted.includes(name)) this.#remove(name);
+    for (const name of wanted) {
+      this.#lingering.delete(name);
+      if (!this.#workers.has(name)) this.#open(name);
+    }
+    for (const name of this.#workers.keys()) {
+      if (!wanted.includes(name) && !this.#lingering.has(name)) this.#lingering.set(name, Date.now() + LINGER_MS);
+    }
     void this.#beat();
   }
 
@@ -79,8 +92,16 @@ export class Lanes {
   async #beat(): Promise<void> {
     try {
       await this.#options.health.heartbeat(this.#options.workerId, this.names);
+      await this.#closeEmptied();
     } catch (error) {
       this.#options.logger.debug({ err: error }, 'heartbeat failed, the next one tries again');
+    }
+  }
+
+  async #closeEmptied(): Promise<void> {
+    for (const [provider, mayCloseAt] of this.#lingering) {
+      if (Date.now() < mayCloseAt || (await this.#options.belt.depth(provider)) > 0) continue;
+      if (this.#lingering.delete(provider)) this.#remove(provider);
     }
   }
 }

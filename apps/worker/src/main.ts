@@ -67,6 +67,7 @@ const lanes = new Lanes({
   only: env.WORKER_PROVIDERS,
   health,
   limiter,
+  belt: deps.belt,
   logger,
   handle: (payload, signal) => handleJob(deps, payload, signal),
   onPoison: async (payload) => {
@@ -80,7 +81,7 @@ config.onChange((snapshot) => lanes.follow(snapshot));
 await config.start();
 writer.start();
 const stopReaper = startReaper(deps);
-const alive = setInterval(() => void writeFile(env.HEALTH_FILE, String(Date.now())).catch(() => undefined), 1_000);
+setInterval(() => void writeFile(env.HEALTH_FILE, String(Date.now())).catch(() => undefined), 1_000);
 void evictionWarning(redis)
   .then((warning) => warning && logger.warn(warning))
   .catch(() => undefined);
@@ -96,7 +97,6 @@ async function drain(reason: string): Promise<void> {
     logger.warn('drain took too long, unfinished jobs will run again elsewhere');
     process.exit(0);
   }, env.SHUTDOWN_TIMEOUT_MS).unref();
-  clearInterval(alive);
   stopReaper();
   config.stop();
   await lanes.close();

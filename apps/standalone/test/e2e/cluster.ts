@@ -171,13 +171,10 @@ export class Cluster {
     }, 15_000);
   }
 
-  /** So many jobs wait on this provider's lane, as the readiness page sees it. */
-  async waiting(provider: string, jobs: number): Promise<void> {
-    const id = (await this.rows<{ id: string }>('SELECT id FROM llm_provider_configs WHERE name = $1', [provider]))[0]?.id;
-    await until(async () => {
-      const { body } = await this.admin('GET', `/api/v1/providers/${id}/health`);
-      return (body as { queue_depth: number }).queue_depth === jobs;
-    }, 5_000);
+  /** Waits until a provider's health, as the API shows it, is as described. */
+  async health(provider: string, isAsDescribed: (health: { state: string; queue_depth: number }) => boolean): Promise<void> {
+    const [row] = await this.rows<{ id: string }>('SELECT id FROM llm_provider_configs WHERE name = $1', [provider]);
+    await until(async () => isAsDescribed((await this.admin('GET', `/api/v1/providers/${row?.id}/health`)).body), 5_000);
   }
 
   async rows<T extends object>(sql: string, values: unknown[] = []): Promise<T[]> {

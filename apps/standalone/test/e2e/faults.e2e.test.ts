@@ -61,7 +61,7 @@ describe('a provider that answers 429 with Retry-After: 5', () => {
     });
     // One finds out; then a stream of requests, half of them with nowhere else to go.
     const first = gateway.generate({ prompt: 'first', provider: 'limited', fallback: false, timeout_ms: 20_000 });
-    await gateway.upstream.received(1);
+    await gateway.health('limited', ({ state }) => state === 'paused');
     const rest = await Promise.all(
       Array.from({ length: 100 }, (_, i) =>
         gateway.generate({ prompt: `next ${i}`, provider: 'limited', fallback: i % 2 === 0, timeout_ms: 20_000 }),
@@ -135,7 +135,7 @@ describe('deadlines and callers that hang up', () => {
     const left = gateway
       .generate({ prompt: 'left' }, { signal: leaving.signal })
       .catch((error: unknown) => (error as Error).name);
-    await gateway.waiting('narrow', 1);
+    await gateway.health('narrow', ({ queue_depth }) => queue_depth === 1);
     leaving.abort();
     expect(await left).toBe('AbortError');
     expect((await holder).status).toBe(200);
