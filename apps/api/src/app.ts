@@ -44,7 +44,9 @@ export function createApp(deps: Deps): Application {
   const app = express();
   app.disable('x-powered-by').disable('etag').set('trust proxy', false);
   app.use(requestId);
-  app.use(helmet({ contentSecurityPolicy: { useDefaults: false, directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } } }));
+  app.use(
+    helmet({ contentSecurityPolicy: { useDefaults: false, directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } } }),
+  );
   // Default deny: below /api nothing answers without a key, not even that there is no such path.
   app.use('/api', authenticate(deps.keys));
   for (const mount of mounts(deps)) attach(app, mount, deps);

@@ -8,11 +8,19 @@ const redisUrl = z.url({ protocol: /^rediss?$/, error: 'must be a redis:// or re
 const keyList = z
   .string()
   .transform((text) => text.split(',').map((key) => key.trim()))
-  .pipe(z.array(z.string().regex(/^[\x21-\x7e]{1,512}$/, 'must be keys of printable ASCII without spaces, separated by commas')).min(1));
+  .pipe(
+    z
+      .array(z.string().regex(/^[\x21-\x7e]{1,512}$/, 'must be keys of printable ASCII without spaces, separated by commas'))
+      .min(1),
+  );
 
 const wholeNumber = (min: number, max: number) => {
   const problem = `must be a whole number from ${min} to ${max}`;
-  return z.string().regex(/^\d{1,15}$/, problem).transform(Number).pipe(z.int().min(min, problem).max(max, problem));
+  return z
+    .string()
+    .regex(/^\d{1,15}$/, problem)
+    .transform(Number)
+    .pipe(z.int().min(min, problem).max(max, problem));
 };
 
 /** A setting with a grammar of its own: what its parser throws is the problem's text. */

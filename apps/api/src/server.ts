@@ -73,6 +73,11 @@ function refuseGarbage(error: NodeJS.ErrnoException, socket: Duplex): void {
   const { status, message } = CLIENT_ERRORS[error.code ?? ''] ?? { status: 400, message: 'this is not an HTTP request' };
   const id = newRequestId();
   const body = JSON.stringify(errorBody(new GatewayError('invalid_request', message), id));
-  const head = [`HTTP/1.1 ${status} ${STATUS_CODES[status]}`, 'Connection: close', 'Content-Type: application/json; charset=utf-8', `X-Request-Id: ${id}`];
+  const head = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+    'Connection: close',
+    'Content-Type: application/json; charset=utf-8',
+    `X-Request-Id: ${id}`,
+  ];
   socket.end(`${[...head, `Content-Length: ${Buffer.byteLength(body)}`].join('\r\n')}\r\n\r\n${body}`);
 }

@@ -4,7 +4,16 @@ import { mounts, type Mount } from '../src/app.js';
 import { openApiDocument } from '../src/docs/openapi-document.js';
 import { ADMIN_KEY, SERVICE_KEY, startTestApi, type TestApi } from './support/test-api.js';
 
-const PUBLIC = ['get /health', 'get /health/ready', 'get /openapi.json', 'get /docs', 'get /docs/start.js', 'get /docs/swagger-ui.css', 'get /docs/swagger-ui-bundle.js', 'get /docs/favicon-32x32.png'];
+const PUBLIC = [
+  'get /health',
+  'get /health/ready',
+  'get /openapi.json',
+  'get /docs',
+  'get /docs/start.js',
+  'get /docs/swagger-ui.css',
+  'get /docs/swagger-ui-bundle.js',
+  'get /docs/favicon-32x32.png',
+];
 
 interface Endpoint {
   method: string;
@@ -14,11 +23,15 @@ interface Endpoint {
 
 /** Every route that is registered, whoever has registered it. */
 function endpoints(all: Mount[]): Endpoint[] {
-  return all.flatMap(({ path, access, router }) => routesOf(router).map((route) => ({ ...route, access, path: `${path}${route.path === '/' ? '' : route.path}` })));
+  return all.flatMap(({ path, access, router }) =>
+    routesOf(router).map((route) => ({ ...route, access, path: `${path}${route.path === '/' ? '' : route.path}` })),
+  );
 }
 
 function routesOf(router: Router): { method: string; path: string }[] {
-  return router.stack.flatMap((layer) => (layer.route ? layer.route.stack.map(({ method }) => ({ method, path: layer.route?.path ?? '' })) : []));
+  return router.stack.flatMap((layer) =>
+    layer.route ? layer.route.stack.map(({ method }) => ({ method, path: layer.route?.path ?? '' })) : [],
+  );
 }
 
 let api: TestApi;
@@ -30,13 +43,18 @@ beforeAll(async () => {
 afterAll(() => api.end());
 
 const name = ({ method, path }: Endpoint): string => `${method} ${path}`;
-const request = ({ method, path }: Endpoint, key: string | null) => api.call(method.toUpperCase(), path.replace(':id', 'some-id'), { key, body: method === 'get' ? undefined : {} });
+const request = ({ method, path }: Endpoint, key: string | null) =>
+  api.call(method.toUpperCase(), path.replace(':id', 'some-id'), { key, body: method === 'get' ? undefined : {} });
 
 describe('access', () => {
   it('is public for nothing but what is meant to be', () => {
     expect(all.filter(({ access }) => access === 'public').map(name)).toEqual(expect.arrayContaining(PUBLIC));
     expect(all.filter(({ access }) => access === 'public')).toHaveLength(PUBLIC.length);
-    expect(mounts(api.deps).filter(({ access }) => access === 'own').map(({ path }) => path)).toEqual(['/admin/queues']);
+    expect(
+      mounts(api.deps)
+        .filter(({ access }) => access === 'own')
+        .map(({ path }) => path),
+    ).toEqual(['/admin/queues']);
   });
 
   it('needs a key on every other route: none and unknown ones are 401', async () => {
@@ -67,7 +85,9 @@ describe('access', () => {
   it('takes the key as a bearer token as well', async () => {
     const headers = { authorization: `Bearer ${SERVICE_KEY}` };
     expect((await api.call('GET', '/api/v1/usage/summary', { key: null, headers })).status).toBe(200);
-    expect((await api.call('GET', '/api/v1/usage/summary', { key: null, headers: { authorization: SERVICE_KEY } })).status).toBe(401);
+    expect((await api.call('GET', '/api/v1/usage/summary', { key: null, headers: { authorization: SERVICE_KEY } })).status).toBe(
+      401,
+    );
   });
 
   it('does not even say below /api which paths there are', async () => {
@@ -77,8 +97,12 @@ describe('access', () => {
   });
 
   it('publishes every route, and publishes none that does not exist', () => {
-    const published = Object.entries(openApiDocument().paths ?? {}).flatMap(([path, methods]) => Object.keys(methods).map((method) => `${method} ${path}`));
-    const registered = all.filter(({ path }) => !path.startsWith('/docs') && path !== '/openapi.json').map((each) => name(each).replace(':id', '{id}'));
+    const published = Object.entries(openApiDocument().paths ?? {}).flatMap(([path, methods]) =>
+      Object.keys(methods).map((method) => `${method} ${path}`),
+    );
+    const registered = all
+      .filter(({ path }) => !path.startsWith('/docs') && path !== '/openapi.json')
+      .map((each) => name(each).replace(':id', '{id}'));
     expect(published.toSorted()).toEqual(registered.toSorted());
   });
 });

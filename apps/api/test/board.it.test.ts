@@ -12,9 +12,11 @@ beforeAll(async () => {
 });
 afterAll(() => api.end());
 
-const addProvider = (name: string) => api.call('POST', '/api/v1/providers', { body: { name, type: 'openai', api_key: 'sk-board-secret-1234' } });
+const addProvider = (name: string) =>
+  api.call('POST', '/api/v1/providers', { body: { name, type: 'openai', api_key: 'sk-board-secret-1234' } });
 const basic = (password: string) => ({ authorization: `Basic ${Buffer.from(`anyone:${password}`).toString('base64')}` });
-const queueNames = async (): Promise<string[]> => ((await api.call('GET', `${PATH}/api/queues`)).body.queues as { name: string }[]).map(({ name }) => name);
+const queueNames = async (): Promise<string[]> =>
+  ((await api.call('GET', `${PATH}/api/queues`)).body.queues as { name: string }[]).map(({ name }) => name);
 
 describe('the board', () => {
   it.each([
@@ -25,7 +27,10 @@ describe('the board', () => {
     ['an admin key in the header', { 'x-service-key': ADMIN_KEY }, 200],
   ])('with %s', async (_what, headers, status) => {
     for (const path of [PATH, `${PATH}/api/queues`, `${PATH}/static/images/logo.svg`]) {
-      expect([path, (await api.call('GET', path, { key: null, headers: headers as Record<string, string> })).status]).toEqual([path, status]);
+      expect([path, (await api.call('GET', path, { key: null, headers: headers })).status]).toEqual([
+        path,
+        status,
+      ]);
     }
   });
 
@@ -42,7 +47,13 @@ describe('the board', () => {
   });
 
   it('only looks: nothing can be added, retried, paused or emptied', async () => {
-    for (const [method, path] of [['POST', 'add'], ['PUT', 'empty'], ['PUT', 'pause'], ['PUT', 'obliterate'], ['PATCH', 'some-job/update-data']] as const) {
+    for (const [method, path] of [
+      ['POST', 'add'],
+      ['PUT', 'empty'],
+      ['PUT', 'pause'],
+      ['PUT', 'obliterate'],
+      ['PATCH', 'some-job/update-data'],
+    ] as const) {
       const { status } = await api.call(method, `${PATH}/api/queues/generate.board-one/${path}`, { body: {} });
       expect([path, status]).toEqual([path, 403]);
     }
@@ -51,12 +62,27 @@ describe('the board', () => {
   });
 
   it('shows where a job goes and how big it is, never what it says or a key', async () => {
-    const body = { service: 'tests', prompt: PROMPT, system: 'a hidden system text', provider: 'board-one', metadata: { secret: 'hidden metadata' } };
-    const { body: queued } = await api.call('POST', '/api/v1/generate?mode=async', { key: SERVICE_KEY, body });
+    const body = {
+      service: 'tests',
+      prompt: PROMPT,
+      system: 'a hidden system text',
+      provider: 'board-one',
+      metadata: { secret: 'hidden metadata' },
+    };
+    const { id } = (await api.call('POST', '/api/v1/generate?mode=async', { key: SERVICE_KEY, body })).body as { id: string };
     const pages = [`${PATH}/api/queues?activeQueue=generate.board-one&status=latest&page=1&jobsPerPage=10`];
-    const list = await eventually(() => api.call('GET', pages[0] ?? ''), ({ text }) => text.includes(queued.id));
-    const job = list.body.queues[0].jobs[0];
-    expect(job.data).toMatchObject({ requestId: queued.id, priority: 5, hop: 0, candidates: ['board-one (gpt-4o-mini)'], request: { bytes: expect.any(Number) } });
+    const list = await eventually(
+      () => api.call('GET', pages[0] ?? ''),
+      ({ text }) => text.includes(id),
+    );
+    const job = list.body.queues[0].jobs[0] as { id: string; data: unknown };
+    expect(job.data).toMatchObject({
+      requestId: id,
+      priority: 5,
+      hop: 0,
+      candidates: ['board-one (gpt-4o-mini)'],
+      request: { bytes: expect.any(Number) },
+    });
     const shown = [list.text, (await api.call('GET', `${PATH}/api/queues/generate.board-one/${job.id}`)).text].join();
     expect(shown).not.toMatch(/nobody may see|hidden|board-secret/);
   });

@@ -3,7 +3,12 @@ import { parseEnv } from '@llm-gateway/shared';
 import { apiEnv } from '../src/env.js';
 
 const key = Buffer.alloc(32, 7).toString('base64');
-const enough = { DATABASE_URL: 'postgresql://u:p@db/gateway', SERVICE_KEYS: 'service-key', ADMIN_KEYS: 'admin-key', ENCRYPTION_KEYS: `k1:${key}` };
+const enough = {
+  DATABASE_URL: 'postgresql://u:p@db/gateway',
+  SERVICE_KEYS: 'service-key',
+  ADMIN_KEYS: 'admin-key',
+  ENCRYPTION_KEYS: `k1:${key}`,
+};
 
 const problems = (changes: Record<string, string | undefined>): string[] => {
   try {
@@ -31,7 +36,9 @@ describe('the environment', () => {
 
   it('takes the cache to be where the queues are, unless it is told', () => {
     expect(parseEnv(apiEnv, { ...enough, REDIS_URL: 'redis://a/1' }).CACHE_REDIS_URL).toBe('redis://a/1');
-    expect(parseEnv(apiEnv, { ...enough, REDIS_URL: 'redis://a/1', CACHE_REDIS_URL: 'redis://b/2' }).CACHE_REDIS_URL).toBe('redis://b/2');
+    expect(parseEnv(apiEnv, { ...enough, REDIS_URL: 'redis://a/1', CACHE_REDIS_URL: 'redis://b/2' }).CACHE_REDIS_URL).toBe(
+      'redis://b/2',
+    );
   });
 
   it('takes several keys, for rotation', () => {
@@ -40,7 +47,11 @@ describe('the environment', () => {
 
   it('names all that is missing, one line each', () => {
     const none = { DATABASE_URL: undefined, SERVICE_KEYS: '', ADMIN_KEYS: undefined, ENCRYPTION_KEYS: undefined };
-    expect(problems(none).toSorted()).toEqual(Object.keys(none).toSorted().map((name) => `${name}: is required and not set`));
+    expect(problems(none).toSorted()).toEqual(
+      Object.keys(none)
+        .toSorted()
+        .map((name) => `${name}: is required and not set`),
+    );
   });
 
   it.each([
@@ -62,7 +73,11 @@ describe('the environment', () => {
   });
 
   it('does not repeat a secret in what it prints', () => {
-    const printed = problems({ SERVICE_KEYS: 'the secret key', ENCRYPTION_KEYS: 'k1:dGhlIHNlY3JldA', DATABASE_URL: 'secret' }).join('\n');
+    const printed = problems({
+      SERVICE_KEYS: 'the secret key',
+      ENCRYPTION_KEYS: 'k1:dGhlIHNlY3JldA',
+      DATABASE_URL: 'secret',
+    }).join('\n');
     expect(printed).not.toMatch(/secret|dGhl/);
   });
 });

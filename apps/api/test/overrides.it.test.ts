@@ -6,14 +6,18 @@ const PATH = '/api/v1/overrides';
 let api: TestApi;
 beforeAll(async () => {
   api = await startTestApi();
-  for (const [name, priority] of [['first', 1], ['second', 2]] as const) {
+  for (const [name, priority] of [
+    ['first', 1],
+    ['second', 2],
+  ] as const) {
     await api.call('POST', '/api/v1/providers', { body: { name, type: 'openai', api_key: 'sk-test-1234', priority } });
   }
 });
 afterAll(() => api.end());
 
 const create = (body: unknown) => api.call('POST', PATH, { body });
-const first = async (query: string): Promise<string> => (await api.call('GET', `/api/v1/routes/explain?${query}`)).body.candidates[0].provider;
+const first = async (query: string): Promise<string> =>
+  (await api.call('GET', `/api/v1/routes/explain?${query}`)).body.candidates[0].provider as string;
 
 describe('overrides', () => {
   it('come back as they were given, with defaults', async () => {
@@ -58,6 +62,9 @@ describe('overrides', () => {
 
   it('cannot be changed to be for nobody', async () => {
     const { body } = await create({ customer_id: 'somebody', provider: 'first' });
-    expect(await api.call('PATCH', `${PATH}/${body.id}`, { body: { customer_id: null } })).toMatchObject({ status: 400, body: { error: { details: [{ path: 'customer_id' }] } } });
+    expect(await api.call('PATCH', `${PATH}/${body.id}`, { body: { customer_id: null } })).toMatchObject({
+      status: 400,
+      body: { error: { details: [{ path: 'customer_id' }] } },
+    });
   });
 });

@@ -2,9 +2,10 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import { randomUUID } from 'node:crypto';
 import { startUpstream, type Upstream } from '@llm-gateway/local-services';
 import { PROVIDER_TYPES } from '@llm-gateway/shared';
+import type { ProviderHealth } from '../src/providers/health.js';
 import { wireProvider } from '../src/providers/wire.js';
 import { eventually } from './support/eventually.js';
-import { startTestApi, type TestApi } from './support/test-api.js';
+import { startTestApi, type Called, type TestApi } from './support/test-api.js';
 
 const PATH = '/api/v1/providers';
 const SECRET = 'sk-test-0123456789abcdefWXYZ';
@@ -18,8 +19,9 @@ afterAll(() => Promise.all([api.end(), upstream.stop()]));
 beforeEach(() => upstream.reset());
 
 const uniqueName = (): string => `p-${randomUUID().slice(0, 8)}`;
-const create = (changes: Record<string, unknown> = {}) => api.call('POST', PATH, { body: { name: uniqueName(), type: 'openai', api_key: SECRET, ...changes } });
-const pathsOf = (body: { error: { details: { path: string }[] } }): string[] => body.error.details.map(({ path }) => path).toSorted();
+const create = (changes: Record<string, unknown> = {}) =>
+  api.call('POST', PATH, { body: { name: uniqueName(), type: 'openai', api_key: SECRET, ...changes } });
+const pathsOf = ({ body }: Called): string[] => (body.error.details as { path: string }[]).map(({ path }) => path).toSorted();
 
 describe('creating a provider', () => {
   it('answers 201 with the row, defaults filled in, and where to find it', async () => {
@@ -27,7 +29,16 @@ describe('creating a provider', () => {
     const { status, body, headers } = await create({ name });
     expect(status).toBe(201);
     expect(body).toMatchObject({
-      ...{ name, type: 'openai', api_key_hint: 'WXYZ', base_url: null, default_model: 'gpt-4o-mini', models: [], priority: 100, enabled: true },
+      ...{
+        name,
+        type: 'openai',
+        api_key_hint: 'WXYZ',
+        base_url: null,
+        default_model: 'gpt-4o-mini',
+        models: [],
+        priority: 100,
+        enabled: true,
+      },
       ...{ rpm_limit: null, tpm_limit: null, max_concurrency: null, timeout_ms: null, max_retries: 1, pricing: null },
     });
     expect(wireProvider.strict().parse(body)).toEqual(body);
@@ -37,15 +48,32 @@ describe('creating a provider', () => {
 
   it('keeps every field that it is given', async () => {
     const given = {
-      ...{ base_url: 'https://llm.example.com/v1', default_model: 'b', models: ['a', 'b'], priority: 3, enabled: false, rpm_limit: 60, tpm_limit: 90_000 },
-      ...{ max_concurrency: 4, timeout_ms: 30_000, max_retries: 0, pricing: { input_per_mtok: 1.5, output_per_mtok: 6, cached_input_per_mtok: 0.1 } },
+      ...{
+        base_url: 'https://llm.example.com/v1',
+        default_model: 'b',
+        models: ['a', 'b'],
+        priority: 3,
+        enabled: false,
+        rpm_limit: 60,
+        tpm_limit: 90_000,
+      },
+      ...{
+        max_concurrency: 4,
+        timeout_ms: 30_000,
+        max_retries: 0,
+        pricing: { input_per_mtok: 1.5, output_per_mtok: 6, cached_input_per_mtok: 0.1 },
+      },
     };
     expect((await create({ type: 'custom', ...given })).body).toMatchObject(given);
   });
 
   it('never shows the key again, in no answer and no log line', async () => {
     const { body } = await create();
-    const answers = [body, (await api.call('GET', PATH)).text, (await api.call('PATCH', `${PATH}/${body.id}`, { body: { priority: 1 } })).text];
+    const answers = [
+      body,
+      (await api.call('GET', PATH)).text,
+      (await api.call('PATCH', `${PATH}/${body.id}`, { body: { priority: 1 } })).text,
+    ];
     expect(JSON.stringify(answers)).not.toContain('0123456789');
     expect(JSON.stringify(api.log.lines())).not.toContain('0123456789');
   });
@@ -61,32 +89,46 @@ describe('creating a provider', () => {
 
   it.each([
     ['all that is missing', {}, ['name', 'type']],
-    ['all that is wrong', { name: 'Capital', type: 'other', base_url: 'ftp://x', priority: -1, pricing: { input_per_mtok: 1 }, color: 1 }, ['base_url', 'color', 'name', 'pricing.output_per_mtok', 'priority', 'type']],
+    [
+      'all that is wrong',
+      { name: 'Capital', type: 'other', base_url: 'ftp://x', priority: -1, pricing: { input_per_mtok: 1 }, color: 1 },
+      ['base_url', 'color', 'name', 'pricing.output_per_mtok', 'priority', 'type'],
+    ],
     ['what a custom provider needs', { name: 'c', type: 'custom' }, ['base_url', 'default_model']],
     ['the key that a vendor needs', { name: 'c', type: 'claude' }, ['api_key']],
-    ['a default model that is not allowed', { name: 'c', type: 'openai', api_key: SECRET, default_model: 'x', models: ['y'] }, ['default_model']],
+    [
+      'a default model that is not allowed',
+      { name: 'c', type: 'openai', api_key: SECRET, default_model: 'x', models: ['y'] },
+      ['default_model'],
+    ],
     ['a name of 41 characters', { name: 'n'.repeat(41), type: 'openai', api_key: SECRET }, ['name']],
     ['a key with a line break', { name: 'c', type: 'openai', api_key: 'sk-\nX-Other: 1' }, ['api_key']],
   ])('names %s', async (_what, body, paths) => {
     const answer = await api.call('POST', PATH, { body });
     expect(answer.status).toBe(400);
-    expect(pathsOf(answer.body)).toEqual(paths);
+    expect(pathsOf(answer)).toEqual(paths);
   });
 
-  it.each(['http://10.0.0.1/v1', 'http://169.254.169.254/latest', 'http://[::1]:11434', 'http://user:pw@example.com', 'http://2886729729/'])(
-    'does not let calls go to %s',
-    async (url) => {
-      const { status, body } = await create({ base_url: url });
-      expect([status, pathsOf(body)]).toEqual([400, ['base_url']]);
-    },
-  );
+  it.each([
+    'http://10.0.0.1/v1',
+    'http://169.254.169.254/latest',
+    'http://[::1]:11434',
+    'http://user:pw@example.com',
+    'http://2886729729/',
+  ])('does not let calls go to %s', async (url) => {
+    const answer = await create({ base_url: url });
+    expect([answer.status, pathsOf(answer)]).toEqual([400, ['base_url']]);
+  });
 });
 
 describe('changing a provider', () => {
   it('changes what is given, clears what is null, and leaves the rest', async () => {
     const { body } = await create({ rpm_limit: 10, tpm_limit: 20 });
     const changed = await api.call('PATCH', `${PATH}/${body.id}`, { body: { rpm_limit: null, priority: 7 } });
-    expect(changed).toMatchObject({ status: 200, body: { ...body, rpm_limit: null, tpm_limit: 20, priority: 7, updated_at: expect.any(String) } });
+    expect(changed).toMatchObject({
+      status: 200,
+      body: { ...body, rpm_limit: null, tpm_limit: 20, priority: 7, updated_at: expect.any(String) },
+    });
   });
 
   it('does not send a stored key to another host', async () => {
@@ -94,24 +136,28 @@ describe('changing a provider', () => {
     const path = `${PATH}/${body.id}`;
     for (const base_url of ['https://two.example.com/v1', 'http://one.example.com/v1', 'https://one.example.com:8443/v1', null]) {
       const refused = await api.call('PATCH', path, { body: { base_url } });
-      expect([base_url, refused.status, pathsOf(refused.body)]).toEqual([base_url, 400, ['api_key']]);
+      expect([base_url, refused.status, pathsOf(refused)]).toEqual([base_url, 400, ['api_key']]);
     }
     expect((await api.call('PATCH', path, { body: { type: 'mistral', base_url: null } })).status).toBe(400);
     expect((await api.call('PATCH', path, { body: { base_url: 'https://one.example.com/v2' } })).status).toBe(200);
-    expect((await api.call('PATCH', path, { body: { base_url: 'https://two.example.com/v1', api_key: 'sk-another-key-9876' } })).body.api_key_hint).toBe('9876');
+    expect(
+      (await api.call('PATCH', path, { body: { base_url: 'https://two.example.com/v1', api_key: 'sk-another-key-9876' } })).body
+        .api_key_hint,
+    ).toBe('9876');
   });
 
   it('does not leave it without what its type needs', async () => {
     const { body } = await create({ default_model: 'a', models: ['a', 'b'] });
     const path = `${PATH}/${body.id}`;
-    expect(pathsOf((await api.call('PATCH', path, { body: { models: ['b'] } })).body)).toEqual(['default_model']);
-    expect(pathsOf((await api.call('PATCH', path, { body: { type: 'custom' } })).body)).toEqual(['base_url']);
-    expect(pathsOf((await api.call('PATCH', path, { body: { api_key: null } })).body)).toEqual(['api_key']);
+    expect(pathsOf(await api.call('PATCH', path, { body: { models: ['b'] } }))).toEqual(['default_model']);
+    expect(pathsOf(await api.call('PATCH', path, { body: { type: 'custom' } }))).toEqual(['base_url']);
+    expect(pathsOf(await api.call('PATCH', path, { body: { api_key: null } }))).toEqual(['api_key']);
   });
 
   it('is seen by routing before the answer is out', async () => {
     const { body } = await create({ name: 'seen-at-once' });
-    const explain = async () => (await api.call('GET', '/api/v1/routes/explain?provider=seen-at-once')).body;
+    const explain = async () =>
+      (await api.call('GET', '/api/v1/routes/explain?provider=seen-at-once')).body as { candidates: unknown[] };
     expect((await explain()).candidates[0]).toMatchObject({ provider: 'seen-at-once' });
     await api.call('PATCH', `${PATH}/${body.id}`, { body: { enabled: false } });
     expect(await explain()).toMatchObject({ candidates: [], error: { code: 'no_provider' } });
@@ -142,7 +188,10 @@ describe('listing providers', () => {
     const names: string[] = [];
     let cursor: string | null = null;
     do {
-      const { body }: { body: { data: { name: string }[]; next_cursor: string | null } } = await api.call('GET', `${PATH}?limit=2${cursor ? `&cursor=${cursor}` : ''}`);
+      const { body }: { body: { data: { name: string }[]; next_cursor: string | null } } = await api.call(
+        'GET',
+        `${PATH}?limit=2${cursor ? `&cursor=${cursor}` : ''}`,
+      );
       names.push(...body.data.map(({ name }) => name));
       cursor = body.next_cursor;
     } while (cursor !== null);
@@ -172,7 +221,7 @@ describe('testing a provider', () => {
 describe('the health of a provider', () => {
   it('tells its lane and its recent errors', async () => {
     const { body } = await create();
-    const health = async () => (await api.call('GET', `${PATH}/${body.id}/health`)).body;
+    const health = async () => (await api.call('GET', `${PATH}/${body.id}/health`)).body as ProviderHealth;
     expect(await eventually(health, ({ state }) => state !== 'unknown')).toEqual({
       ...{ state: 'no_workers', circuit: 'closed', paused_until: null, workers: 0, queue_depth: 0 },
       recent: { since: expect.any(String), requests: 0, errors: 0, error_rate: 0 },

@@ -11,14 +11,56 @@ const now = Date.now();
 function event(changes: Partial<UsageLog>): UsageEvent {
   const id = newRequestId();
   const log: UsageLog = {
-    ...{ id, createdAt: now - HOUR, service: 'mail', customerId: 'acme', keyId: 'env_1', provider: 'one', providerType: 'openai', model: 'gpt-4o-mini' },
-    ...{ status: 'ok', errorCode: null, cacheStatus: 'MISS', finishReason: 'stop', tokens: { ...NO_TOKENS, uncachedInput: 10, cacheRead: 5, output: 4 } },
-    ...{ costNanoUsd: usdToNano(0.25), unpricedReason: null, savedNanoUsd: 0, latencyMs: 100, queueMs: 1, attemptCount: 1, clientGone: false, metadata: { a: 'b' }, relatedTo: null },
+    ...{
+      id,
+      createdAt: now - HOUR,
+      service: 'mail',
+      customerId: 'acme',
+      keyId: 'env_1',
+      provider: 'one',
+      providerType: 'openai',
+      model: 'gpt-4o-mini',
+    },
+    ...{
+      status: 'ok',
+      errorCode: null,
+      cacheStatus: 'MISS',
+      finishReason: 'stop',
+      tokens: { ...NO_TOKENS, uncachedInput: 10, cacheRead: 5, output: 4 },
+    },
+    ...{
+      costNanoUsd: usdToNano(0.25),
+      unpricedReason: null,
+      savedNanoUsd: 0,
+      latencyMs: 100,
+      queueMs: 1,
+      attemptCount: 1,
+      clientGone: false,
+      metadata: { a: 'b' },
+      relatedTo: null,
+    },
     ...changes,
   };
   const attempt = {
-    ...{ id: newAttemptId(), requestId: id, createdAt: log.createdAt, number: 1, provider: 'one', providerType: 'openai' as const, model: 'gpt-4o-mini' },
-    ...{ servedModel: null, status: 'ok' as const, error: null, errorMessage: null, httpStatus: 200, vendorRequestId: null, tokens: log.tokens, estimated: false },
+    ...{
+      id: newAttemptId(),
+      requestId: id,
+      createdAt: log.createdAt,
+      number: 1,
+      provider: 'one',
+      providerType: 'openai' as const,
+      model: 'gpt-4o-mini',
+    },
+    ...{
+      servedModel: null,
+      status: 'ok' as const,
+      error: null,
+      errorMessage: null,
+      httpStatus: 200,
+      vendorRequestId: null,
+      tokens: log.tokens,
+      estimated: false,
+    },
     ...{ costNanoUsd: log.costNanoUsd, unpricedReason: null, priceVersion: 'test@1', latencyMs: 90, limiterMs: 0, worker: 'w' },
   };
   return { v: 1, log, attempts: log.attemptCount > 0 ? [attempt] : [] };
@@ -39,12 +81,23 @@ beforeAll(async () => {
 });
 afterAll(() => api.end());
 
-const read = async (path: string) => (await api.call('GET', `/api/v1/usage${path}`, { key: SERVICE_KEY })).body;
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- tests look at whatever comes back
+const read = async (path: string): Promise<any> => (await api.call('GET', `/api/v1/usage${path}`, { key: SERVICE_KEY })).body;
 
 describe('usage', () => {
   it('sums up the last seven days unless told', async () => {
     const summary = await read('/summary');
-    expect(summaryAnswer.strict().parse(summary)).toMatchObject({ requests: 4, cache_hits: 1, cache_hit_rate: 0.25, errors: 1, error_rate: 0.25, cost_usd: 0.5, unpriced_requests: 1, input_tokens: 45, output_tokens: 12 });
+    expect(summaryAnswer.strict().parse(summary)).toMatchObject({
+      requests: 4,
+      cache_hits: 1,
+      cache_hit_rate: 0.25,
+      errors: 1,
+      error_rate: 0.25,
+      cost_usd: 0.5,
+      unpriced_requests: 1,
+      input_tokens: 45,
+      output_tokens: 12,
+    });
   });
 
   it('takes a span with any zone, and every filter', async () => {
@@ -54,7 +107,12 @@ describe('usage', () => {
     expect((await read('/summary?service=chat')).requests).toBe(1);
     expect((await read('/summary?customer_id=acme')).requests).toBe(3);
     expect((await read('/summary?provider=two')).requests).toBe(1);
-    expect(await read('/summary?provider=nobody')).toMatchObject({ requests: 0, cost_usd: 0, error_rate: 0, latency_ms: { p50: null } });
+    expect(await read('/summary?provider=nobody')).toMatchObject({
+      requests: 0,
+      cost_usd: 0,
+      error_rate: 0,
+      latency_ms: { p50: null },
+    });
   });
 
   it.each([
@@ -72,16 +130,27 @@ describe('usage', () => {
     const ids: string[] = [];
     let cursor: string | null = null;
     do {
-      const page: { data: unknown[]; next_cursor: string | null } = await read(`/logs?limit=3${cursor ? `&cursor=${cursor}` : ''}`);
+      const page: { data: unknown[]; next_cursor: string | null } = await read(
+        `/logs?limit=3${cursor ? `&cursor=${cursor}` : ''}`,
+      );
       ids.push(...page.data.map((row) => logRow.strict().parse(row).id));
       cursor = page.next_cursor;
     } while (cursor !== null);
-    expect(ids.toSorted()).toEqual(events.slice(0, 4).map(({ log }) => log?.id).toSorted());
+    expect(ids.toSorted()).toEqual(
+      events
+        .slice(0, 4)
+        .map(({ log }) => log?.id)
+        .toSorted(),
+    );
   });
 
   it('shows one request with its attempts', async () => {
     const [first] = events;
     const detail = logDetail.strict().parse(await read(`/logs/${first?.log?.id}`));
-    expect(detail).toMatchObject({ cost_usd: 0.25, usage: { input_tokens: 15, cached_input_tokens: 5 }, attempts: [{ number: 1, cost_usd: 0.25, price_version: 'test@1' }] });
+    expect(detail).toMatchObject({
+      cost_usd: 0.25,
+      usage: { input_tokens: 15, cached_input_tokens: 5 },
+      attempts: [{ number: 1, cost_usd: 0.25, price_version: 'test@1' }],
+    });
   });
 });

@@ -26,4 +26,4 @@ export function showJobData(data: unknown): Record<string, unknown> {
 
 export const showSize = (value: unknown): unknown => (value === null || value === undefined ? value : { bytes: sizeOf(value) });
 
-const sizeOf = (value: unknown): number => Buffer.byteLength(JSON.stringify(value) ?? '');
+const sizeOf = (value: unknown): number => Buffer.byteLength(JSON.stringify(value ?? null));

@@ -23,21 +23,39 @@ const overrides = { ...admin, tag: 'Overrides' };
 
 export const adminPaths: ZodOpenApiPathsObject = {
   '/api/v1/providers': {
-    get: operation({ ...providers, summary: 'List providers', query: providerListQuery, ok: { status: 200, description: 'By priority and name.', schema: pageOf(provider) } }),
+    get: operation({
+      ...providers,
+      summary: 'List providers',
+      query: providerListQuery,
+      ok: { status: 200, description: 'By priority and name.', schema: pageOf(provider) },
+    }),
     post: operation({
       ...providers,
       summary: 'Add a provider',
       description: 'In effect in every process within 2 s.',
       body: {
         schema: providerCreate(egress).meta({ id: 'ProviderCreate' }),
-        example: { name: 'claude-main', type: 'claude', api_key: 'sk-ant-…', default_model: 'claude-haiku-4-5', priority: 10, rpm_limit: 1000 },
+        example: {
+          name: 'claude-main',
+          type: 'claude',
+          api_key: 'sk-ant-…',
+          default_model: 'claude-haiku-4-5',
+          priority: 10,
+          rpm_limit: 1000,
+        },
       },
       ok: { status: 201, description: 'The row.', schema: provider },
       errors: ['conflict'],
     }),
   },
   '/api/v1/providers/{id}': {
-    get: operation({ ...providers, summary: 'Read a provider', path: idPath, ok: { status: 200, description: 'The row.', schema: provider }, errors: ['not_found'] }),
+    get: operation({
+      ...providers,
+      summary: 'Read a provider',
+      path: idPath,
+      ok: { status: 200, description: 'The row.', schema: provider },
+      errors: ['not_found'],
+    }),
     patch: operation({
       ...providers,
       summary: 'Change a provider',
@@ -47,32 +65,63 @@ export const adminPaths: ZodOpenApiPathsObject = {
       ok: { status: 200, description: 'The row.', schema: provider },
       errors: ['not_found', 'conflict'],
     }),
-    delete: operation({ ...providers, summary: 'Remove a provider', path: idPath, ok: { status: 204, description: 'Gone.' }, errors: ['not_found', 'conflict'] }),
+    delete: operation({
+      ...providers,
+      summary: 'Remove a provider',
+      path: idPath,
+      ok: { status: 204, description: 'Gone.' },
+      errors: ['not_found', 'conflict'],
+    }),
   },
   '/api/v1/providers/{id}/test': {
     post: operation({
       ...providers,
       summary: 'Call a provider for one token',
       path: idPath,
-      ok: { status: 200, description: 'What came of it, be it a failure.', schema: testAnswer, example: { ok: true, latency_ms: 412, model: 'claude-haiku-4-5' } },
+      ok: {
+        status: 200,
+        description: 'What came of it, be it a failure.',
+        schema: testAnswer,
+        example: { ok: true, latency_ms: 412, model: 'claude-haiku-4-5' },
+      },
       errors: ['not_found'],
     }),
   },
   '/api/v1/providers/{id}/health': {
-    get: operation({ ...providers, summary: 'How a provider does', path: idPath, ok: { status: 200, description: 'Its lane and its recent requests.', schema: providerHealthAnswer }, errors: ['not_found'] }),
+    get: operation({
+      ...providers,
+      summary: 'How a provider does',
+      path: idPath,
+      ok: { status: 200, description: 'Its lane and its recent requests.', schema: providerHealthAnswer },
+      errors: ['not_found'],
+    }),
   },
   '/api/v1/overrides': {
-    get: operation({ ...overrides, summary: 'List overrides', query: overrideListQuery, ok: { status: 200, description: 'A page of overrides.', schema: pageOf(override) } }),
+    get: operation({
+      ...overrides,
+      summary: 'List overrides',
+      query: overrideListQuery,
+      ok: { status: 200, description: 'A page of overrides.', schema: pageOf(override) },
+    }),
     post: operation({
       ...overrides,
       summary: 'Send a customer or a service to a provider',
-      body: { schema: overrideCreate.meta({ id: 'OverrideCreate' }), example: { customer_id: 'acme', service: null, provider: 'openai-main', model: 'gpt-4o-mini' } },
+      body: {
+        schema: overrideCreate.meta({ id: 'OverrideCreate' }),
+        example: { customer_id: 'acme', service: null, provider: 'openai-main', model: 'gpt-4o-mini' },
+      },
       ok: { status: 201, description: 'The row.', schema: override },
       errors: ['conflict'],
     }),
   },
   '/api/v1/overrides/{id}': {
-    get: operation({ ...overrides, summary: 'Read an override', path: idPath, ok: { status: 200, description: 'The row.', schema: override }, errors: ['not_found'] }),
+    get: operation({
+      ...overrides,
+      summary: 'Read an override',
+      path: idPath,
+      ok: { status: 200, description: 'The row.', schema: override },
+      errors: ['not_found'],
+    }),
     patch: operation({
       ...overrides,
       summary: 'Change an override',
@@ -81,7 +130,13 @@ export const adminPaths: ZodOpenApiPathsObject = {
       ok: { status: 200, description: 'The row.', schema: override },
       errors: ['not_found', 'conflict'],
     }),
-    delete: operation({ ...overrides, summary: 'Remove an override', path: idPath, ok: { status: 204, description: 'Gone.' }, errors: ['not_found'] }),
+    delete: operation({
+      ...overrides,
+      summary: 'Remove an override',
+      path: idPath,
+      ok: { status: 204, description: 'Gone.' },
+      errors: ['not_found'],
+    }),
   },
   '/api/v1/routes/explain': {
     get: operation({

@@ -13,7 +13,14 @@ const resultExample = {
   provider_type: 'openai',
   model: 'gpt-4o-mini',
   cached: false,
-  usage: { input_tokens: 12, cached_input_tokens: 0, cache_write_tokens: 0, output_tokens: 11, reasoning_tokens: 0, total_tokens: 23 },
+  usage: {
+    input_tokens: 12,
+    cached_input_tokens: 0,
+    cache_write_tokens: 0,
+    output_tokens: 11,
+    reasoning_tokens: 0,
+    total_tokens: 23,
+  },
   cost_usd: 0.0000084,
   latency_ms: 412,
   queue_ms: 3,
@@ -36,7 +43,7 @@ const job = z
   .meta({ id: 'Job' });
 
 const queued = z.object({ id: z.string(), status: z.literal('queued'), position: z.int() });
-const jobPath = z.object({ id: z.string().meta({ example: resultExample.id }) });
+const jobPath = z.object({ id: z.string().meta({ examples: [resultExample.id] }) });
 
 const requestHeaders = z.object({
   'Idempotency-Key': z.string().min(1).max(255).optional().describe('The same key and body within 24 h get the first result.'),
@@ -66,13 +73,35 @@ export const generatePaths: ZodOpenApiPathsObject = {
         schema: generateRequest.meta({ id: 'GenerateRequest' }),
         example: { service: 'greeter', prompt: 'Say good morning.', model: 'gpt-4o-mini', max_tokens: 50 },
       },
-      ok: { status: 200, description: 'The answer.', schema: generateResult.meta({ id: 'GenerateResult' }), example: resultExample, headers: responseHeaders },
+      ok: {
+        status: 200,
+        description: 'The answer.',
+        schema: generateResult.meta({ id: 'GenerateResult' }),
+        example: resultExample,
+        headers: responseHeaders,
+      },
       also: accepted,
-      errors: ['budget_exceeded', 'not_found', 'idempotency_conflict', 'rate_limited', 'queue_full', 'provider_error', 'no_provider', 'timeout'],
+      errors: [
+        'budget_exceeded',
+        'not_found',
+        'idempotency_conflict',
+        'rate_limited',
+        'queue_full',
+        'provider_error',
+        'no_provider',
+        'timeout',
+      ],
     }),
   },
   '/api/v1/jobs/{id}': {
-    get: operation({ tag: TAG, summary: 'Read a job', scope: 'generate', path: jobPath, ok: { status: 200, description: 'The job.', schema: job }, errors: ['not_found'] }),
+    get: operation({
+      tag: TAG,
+      summary: 'Read a job',
+      scope: 'generate',
+      path: jobPath,
+      ok: { status: 200, description: 'The job.', schema: job },
+      errors: ['not_found'],
+    }),
     delete: operation({
       tag: TAG,
       summary: 'Cancel a job',

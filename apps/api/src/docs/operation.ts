@@ -15,14 +15,16 @@ export const errorAnswer = z
   })
   .meta({
     id: 'Error',
-    example: {
-      error: {
-        code: 'invalid_request',
-        message: 'messages.0.role: is required',
-        request_id: 'req_01K9ZT0Q4M7C6V1B2N3D4F5G6H',
-        details: [{ path: 'messages.0.role', message: 'is required' }],
+    examples: [
+      {
+        error: {
+          code: 'invalid_request',
+          message: 'messages.0.role: is required',
+          request_id: 'req_01K9ZT0Q4M7C6V1B2N3D4F5G6H',
+          details: [{ path: 'messages.0.role', message: 'is required' }],
+        },
       },
-    },
+    ],
   });
 
 export interface Route {
@@ -54,8 +56,10 @@ export function operation(route: Route): ZodOpenApiOperationObject {
     description: [description, scope && `Needs a key with the scope \`${scope}\`.`].filter(Boolean).join('\n\n'),
     security: scope === null ? [] : [{ serviceKey: [] }, { bearer: [] }],
     requestParams: { ...(path && { path }), ...(query && { query }), ...(headers && { header: headers }) },
-    ...(body && { requestBody: { required: !body.optional, content: { 'application/json': { schema: body.schema, example: body.example } } } }),
-    responses: { [String(ok.status)]: answer(ok), ...errorAnswers(codesOf(route)), ...route.also } as ZodOpenApiResponsesObject,
+    ...(body && {
+      requestBody: { required: !body.optional, content: { 'application/json': { schema: body.schema, example: body.example } } },
+    }),
+    responses: { [String(ok.status)]: answer(ok), ...errorAnswers(codesOf(route)), ...route.also },
   };
 }
 
@@ -66,7 +70,13 @@ const answer = ({ description, schema, example, headers }: Route['ok']) => ({
 });
 
 function codesOf({ scope, body, query, errors = [] }: Route): ErrorCode[] {
-  const codes = [...(scope ? WITH_KEY : []), ...(body ? WITH_BODY : []), ...(query ? (['invalid_request'] as const) : []), ...errors, ...ALWAYS];
+  const codes = [
+    ...(scope ? WITH_KEY : []),
+    ...(body ? WITH_BODY : []),
+    ...(query ? (['invalid_request'] as const) : []),
+    ...errors,
+    ...ALWAYS,
+  ];
   return [...new Set(codes)];
 }
 

@@ -14,17 +14,34 @@ const row = logRow.meta({ id: 'UsageLog' });
 const byPaths = Object.fromEntries(
   DIMENSIONS.map((dimension) => [
     `/api/v1/usage/by-${dimension}`,
-    { get: operation({ ...usage, summary: `Figures by ${dimension}`, query: byQuery, ok: { status: 200, description: 'Most first.', schema: byAnswer } }) },
+    {
+      get: operation({
+        ...usage,
+        summary: `Figures by ${dimension}`,
+        query: byQuery,
+        ok: { status: 200, description: 'Most first.', schema: byAnswer },
+      }),
+    },
   ]),
 );
 
 export const usagePaths: ZodOpenApiPathsObject = {
   '/api/v1/usage/summary': {
-    get: operation({ ...usage, summary: 'Figures over all requests', query: summaryQuery, ok: { status: 200, description: 'The figures.', schema: summaryAnswer } }),
+    get: operation({
+      ...usage,
+      summary: 'Figures over all requests',
+      query: summaryQuery,
+      ok: { status: 200, description: 'The figures.', schema: summaryAnswer },
+    }),
   },
   ...byPaths,
   '/api/v1/usage/logs': {
-    get: operation({ ...usage, summary: 'Requests, newest first', query: logsQuery, ok: { status: 200, description: 'A page of requests.', schema: pageOf(row) } }),
+    get: operation({
+      ...usage,
+      summary: 'Requests, newest first',
+      query: logsQuery,
+      ok: { status: 200, description: 'A page of requests.', schema: pageOf(row) },
+    }),
   },
   '/api/v1/usage/logs/{id}': {
     get: operation({
@@ -35,7 +52,13 @@ export const usagePaths: ZodOpenApiPathsObject = {
       errors: ['not_found'],
     }),
   },
-  '/health': { get: operation({ ...open, summary: 'The process can answer', ok: { status: 200, description: 'It can.', schema: z.object({ status: z.literal('ok') }) } }) },
+  '/health': {
+    get: operation({
+      ...open,
+      summary: 'The process can answer',
+      ok: { status: 200, description: 'It can.', schema: z.object({ status: z.literal('ok') }) },
+    }),
+  },
   '/health/ready': {
     get: operation({
       ...open,

@@ -44,6 +44,7 @@ function toGatewayError(thrown: unknown): GatewayError {
   // Express and its static files mark what the caller did wrong with a 4xx status (a path that is no UTF-8, for one).
   const status = (thrown as { status?: unknown } | null)?.status;
   if (status === 404) return new GatewayError('not_found', 'no such path');
-  if (typeof status === 'number' && status >= 400 && status < 500) return new GatewayError('invalid_request', 'the request is malformed');
+  if (typeof status === 'number' && status >= 400 && status < 500)
+    return new GatewayError('invalid_request', 'the request is malformed');
   return new GatewayError('internal', 'something went wrong on our side');
 }

@@ -21,10 +21,13 @@ export function invalid(details: ErrorDetail[]): GatewayError {
   const [first] = details;
   const where = first?.path ? `${first.path}: ` : '';
   const more = details.length > 1 ? ` (and ${details.length - 1} more)` : '';
-  return new GatewayError('invalid_request', `${where}${first?.message ?? 'the request is not valid'}${more}`, { details: bounded(details) });
+  return new GatewayError('invalid_request', `${where}${first?.message ?? 'the request is not valid'}${more}`, {
+    details: bounded(details),
+  });
 }
 
-const missing: z.core.$ZodErrorMap = (issue) => (issue.input === undefined && issue.code.startsWith('invalid_') ? 'is required' : undefined);
+const missing: z.core.$ZodErrorMap = (issue) =>
+  issue.input === undefined && issue.code.startsWith('invalid_') ? 'is required' : undefined;
 
 function describe(issue: z.core.$ZodIssue, base: PropertyKey[]): ErrorDetail[] {
   const path = [...base, ...issue.path];
@@ -37,9 +40,13 @@ function describe(issue: z.core.$ZodIssue, base: PropertyKey[]): ErrorDetail[] {
 
 /** Of the shapes that a value may have, the one that it comes closest to says what is wrong; else all say what they expect. */
 function describeUnion(issue: z.core.$ZodIssueInvalidUnion, path: PropertyKey[]): ErrorDetail[] {
-  const closest = issue.errors.find((errors) => !errors.some((error) => error.path.length === 0 && error.code === 'invalid_type'));
+  const closest = issue.errors.find(
+    (errors) => !errors.some((error) => error.path.length === 0 && error.code === 'invalid_type'),
+  );
   if (closest) return closest.flatMap((error) => describe(error, path));
-  const expected = issue.errors.flatMap((errors) => errors.map((error) => ('expected' in error ? error.expected : error.message)));
+  const expected = issue.errors.flatMap((errors) =>
+    errors.map((error) => ('expected' in error ? error.expected : error.message)),
+  );
   return [{ path: join(path), message: `expected ${[...new Set(expected)].join(' or ')}` }];
 }
 

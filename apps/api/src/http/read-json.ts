@@ -74,4 +74,5 @@ function parseJson(body: Buffer): unknown {
   }
 }
 
-const refused = (message: string): GatewayError => new GatewayError('invalid_request', message, { details: [{ path: '', message }] });
+const refused = (message: string): GatewayError =>
+  new GatewayError('invalid_request', message, { details: [{ path: '', message }] });

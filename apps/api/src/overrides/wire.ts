@@ -14,7 +14,10 @@ const fields = {
 /** The body of `POST /api/v1/overrides`. */
 export const overrideCreate = z
   .strictObject({ ...z.object(fields).partial().shape, provider: fields.provider })
-  .refine(({ customer_id, service }) => (customer_id ?? null) !== null || (service ?? null) !== null, { path: ['customer_id'], message: 'customer_id and service must not both be null' });
+  .refine(({ customer_id, service }) => (customer_id ?? null) !== null || (service ?? null) !== null, {
+    path: ['customer_id'],
+    message: 'customer_id and service must not both be null',
+  });
 
 /** The body of `PATCH /api/v1/overrides/{id}`: fields that are not given stay as they are. */
 export const overridePatch = z.strictObject(fields).partial();

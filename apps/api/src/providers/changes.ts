@@ -11,11 +11,20 @@ export function checkPatch(row: ProviderConfig, patch: ProviderPatch): void {
   const models = patch.models ?? row.models;
   const defaultModel = patch.default_model ?? row.defaultModel;
   const hasKey = patch.api_key === undefined ? row.apiKeyCiphertext : patch.api_key;
-  const problems: ErrorDetail[] = missingFields({ type, base_url: baseUrl, default_model: defaultModel, models, api_key: hasKey });
+  const problems: ErrorDetail[] = missingFields({
+    type,
+    base_url: baseUrl,
+    default_model: defaultModel,
+    models,
+    api_key: hasKey,
+  });
   const wrongModel = modelProblem(defaultModel, models);
   if (wrongModel !== null) problems.push({ path: 'default_model', message: wrongModel });
   if (row.apiKeyCiphertext !== null && patch.api_key === undefined && problems.length === 0 && movesHost(row, type, baseUrl)) {
-    problems.push({ path: 'api_key', message: 'must be sent again when the host changes: a stored key is not sent to another host' });
+    problems.push({
+      path: 'api_key',
+      message: 'must be sent again when the host changes: a stored key is not sent to another host',
+    });
   }
   if (problems.length > 0) throw invalid(problems);
 }

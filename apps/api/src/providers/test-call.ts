@@ -15,13 +15,21 @@ export const testAnswer = z.object({
 export type TestAnswer = z.infer<typeof testAnswer>;
 
 /** A real call for one token, past queue and limits: does this provider, with this key, answer? Never throws for what the provider does. */
-export async function testProvider({ encryptionKeys, egress }: Pick<Deps, 'encryptionKeys' | 'egress'>, row: ProviderConfig): Promise<TestAnswer> {
+export async function testProvider(
+  { encryptionKeys, egress }: Pick<Deps, 'encryptionKeys' | 'egress'>,
+  row: ProviderConfig,
+): Promise<TestAnswer> {
   const startedAt = performance.now();
   const latency = (): number => Math.round(performance.now() - startedAt);
   const apiKey = row.apiKeyCiphertext === null ? null : decryptSecret(encryptionKeys, row.apiKeyCiphertext, row.id);
   try {
     const client = createProvider({ type: row.type, apiKey, baseUrl: row.baseUrl, egressAllow: egress });
-    const call = { model: row.defaultModel, messages: [{ role: 'user' as const, content: 'ping' }], maxTokens: 1, timeoutMs: TIMEOUT_MS };
+    const call = {
+      model: row.defaultModel,
+      messages: [{ role: 'user' as const, content: 'ping' }],
+      maxTokens: 1,
+      timeoutMs: TIMEOUT_MS,
+    };
     const answer = await client.generate(call, new AbortController().signal);
     return { ok: true, latency_ms: latency(), model: answer.servedModel };
   } catch (error) {

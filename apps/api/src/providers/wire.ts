@@ -59,12 +59,14 @@ interface Incomplete {
 /** What this type of provider cannot do without. */
 export function missingFields(value: Incomplete): { path: string; message: string }[] {
   const missing: { path: string; message: string }[] = [];
-  if (value.type === 'custom' && !value.base_url) missing.push({ path: 'base_url', message: 'is required for a custom provider' });
+  if (value.type === 'custom' && !value.base_url)
+    missing.push({ path: 'base_url', message: 'is required for a custom provider' });
   if (value.type === 'custom' && !value.default_model && !value.models?.length) {
     missing.push({ path: 'default_model', message: 'is required for a custom provider' });
   }
   // A vendor's own address wants a key; what stands behind another address may not.
-  if (value.type !== 'custom' && !value.base_url && !value.api_key) missing.push({ path: 'api_key', message: 'is required for this type of provider' });
+  if (value.type !== 'custom' && !value.base_url && !value.api_key)
+    missing.push({ path: 'api_key', message: 'is required for this type of provider' });
   return missing;
 }
 
@@ -121,8 +123,7 @@ const ROW_NAMES = {
 
 /** @returns only what the body gives: null clears, absent stays. */
 export function toProviderPatch(body: ProviderPatch): Partial<ProviderInput> {
-  const given = Object.entries(body).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(given.map(([field, value]) => [ROW_NAMES[field as keyof ProviderPatch], value])) as Partial<ProviderInput>;
+  return Object.fromEntries(Object.entries(body).map(([field, value]) => [ROW_NAMES[field as keyof ProviderPatch], value]));
 }
 
 export const wireProvider = z.object({

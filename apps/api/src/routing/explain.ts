@@ -10,7 +10,10 @@ export const explainQuery = z.strictObject({
   customer_id: wireName(128).optional(),
   provider: wireName(40).optional(),
   model: wireName(200).optional(),
-  fallback: z.stringbool().prefault('true').meta({ override: { type: 'boolean', default: true } }),
+  fallback: z
+    .stringbool()
+    .prefault('true')
+    .meta({ override: { type: 'boolean', default: true } }),
 });
 
 export const explainAnswer = z.object({
@@ -18,7 +21,10 @@ export const explainAnswer = z.object({
   candidates: z.array(z.object({ provider: z.string(), type: z.string(), model: z.string() })),
   providers: z.array(z.object({ provider: z.string(), included: z.boolean(), reason: z.string(), position: z.int().nullable() })),
   notes: z.array(z.string()),
-  error: z.object({ code: z.string(), message: z.string() }).nullable().describe('What a request would get instead of an answer.'),
+  error: z
+    .object({ code: z.string(), message: z.string() })
+    .nullable()
+    .describe('What a request would get instead of an answer.'),
 });
 
 /** `GET /api/v1/routes/explain`: the route that a request would take, and why. */

@@ -47,7 +47,12 @@ function rungs({ customerId = null, service = null }: RouteQuery): Rung[] {
 }
 
 /** @returns why the override cannot be followed; null where it can. */
-function obstacle(override: CustomerOverride, provider: ProviderConfig | undefined, model: string, modelPinned: boolean): string | null {
+function obstacle(
+  override: CustomerOverride,
+  provider: ProviderConfig | undefined,
+  model: string,
+  modelPinned: boolean,
+): string | null {
   if (!override.enabled) return 'it is disabled';
   if (!provider) return 'its provider does not exist';
   if (!provider.enabled) return `its provider ${provider.name} is disabled`;
@@ -57,4 +62,6 @@ function obstacle(override: CustomerOverride, provider: ProviderConfig | undefin
 }
 
 const describe = ({ customerId, service }: CustomerOverride): string =>
-  [customerId === null ? null : `customer ${customerId}`, service === null ? null : `service ${service}`].filter((part) => part !== null).join(' and ');
+  [customerId === null ? null : `customer ${customerId}`, service === null ? null : `service ${service}`]
+    .filter((part) => part !== null)
+    .join(' and ');

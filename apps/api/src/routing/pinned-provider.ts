@@ -6,7 +6,11 @@ import { allows } from './serves.js';
  * @param providers in priority order
  * @returns the provider, or the refusal: invalid_request where there is no such name or type, no_provider where it cannot serve.
  */
-export function pinnedProvider(providers: readonly ProviderConfig[], pin: string, model: string | undefined): ProviderConfig | GatewayError {
+export function pinnedProvider(
+  providers: readonly ProviderConfig[],
+  pin: string,
+  model: string | undefined,
+): ProviderConfig | GatewayError {
   const allowed = (provider: ProviderConfig): boolean => model === undefined || allows(provider, model);
   const named = providers.find((provider) => provider.name === pin);
   if (named) {

@@ -96,12 +96,20 @@ function rank(providers: readonly ProviderConfig[], lead: Lead, query: RouteQuer
 function place(provider: ProviderConfig, model: string | undefined): Ranked {
   if (!provider.enabled) return { provider, candidate: null, reason: 'disabled' };
   if (model === undefined) {
-    return { provider, candidate: toCandidate(provider, provider.defaultModel), reason: `in priority order (priority ${provider.priority})` };
+    return {
+      provider,
+      candidate: toCandidate(provider, provider.defaultModel),
+      reason: `in priority order (priority ${provider.priority})`,
+    };
   }
   const answer = serves(provider, model);
   if (answer === 'no') return { provider, candidate: null, reason: `does not serve the model ${model}` };
   const how = answer === 'known' ? 'serves' : 'may serve';
-  return { provider, candidate: toCandidate(provider, model), reason: `${how} the model ${model} (priority ${provider.priority})` };
+  return {
+    provider,
+    candidate: toCandidate(provider, model),
+    reason: `${how} the model ${model} (priority ${provider.priority})`,
+  };
 }
 
 /** Among equals in priority, a custom server that may have the model comes after those known to have it. */
@@ -112,12 +120,19 @@ function knownFirst(ranked: Ranked[], model: string): Ranked[] {
 
 function withoutFallback(ranked: Ranked[]): Ranked[] {
   const first = ranked.find(({ candidate }) => candidate !== null);
-  return ranked.map((entry) => (entry === first || !entry.candidate ? entry : { ...entry, candidate: null, reason: 'the request allows no fallback' }));
+  return ranked.map((entry) =>
+    entry === first || !entry.candidate ? entry : { ...entry, candidate: null, reason: 'the request allows no fallback' },
+  );
 }
 
 function verdicts(providers: readonly ProviderConfig[], ranked: readonly Ranked[], lead: Lead): Verdict[] {
   if (lead.refusal) {
-    return providers.map(({ name, enabled }) => ({ provider: name, included: false, reason: enabled ? 'not what the request pins' : 'disabled', position: null }));
+    return providers.map(({ name, enabled }) => ({
+      provider: name,
+      included: false,
+      reason: enabled ? 'not what the request pins' : 'disabled',
+      position: null,
+    }));
   }
   let position = 0;
   return ranked.map(({ provider, candidate, reason }) => ({
@@ -134,6 +149,10 @@ function nobody(providers: readonly ProviderConfig[], query: RouteQuery): Gatewa
   return new GatewayError('no_provider', `no enabled provider serves the model ${query.model ?? ''}`);
 }
 
-const toCandidate = (provider: ProviderConfig, model: string): Candidate => ({ provider: provider.name, type: provider.type, model });
+const toCandidate = (provider: ProviderConfig, model: string): Candidate => ({
+  provider: provider.name,
+  type: provider.type,
+  model,
+});
 
 const byPriority = (a: ProviderConfig, b: ProviderConfig): number => a.priority - b.priority || (a.name < b.name ? -1 : 1);

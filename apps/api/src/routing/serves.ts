@@ -6,7 +6,8 @@ const FAMILIES = {
   claude: /^claude-/i,
   openai: /^(gpt-|chatgpt-|o[1-9](-|$)|ft:(gpt|o[1-9])|codex-)/i,
   gemini: /^(models\/)?(gemini|gemma|learnlm)-/i,
-  mistral: /^(mistral|ministral|magistral|codestral|devstral|pixtral|voxtral|open-mistral|open-mixtral|open-codestral|ft:(mistral|ministral|open-mistral))/i,
+  mistral:
+    /^(mistral|ministral|magistral|codestral|devstral|pixtral|voxtral|open-mistral|open-mixtral|open-codestral|ft:(mistral|ministral|open-mistral))/i,
   // Together names every model organisation/model; `models/` is how Gemini writes its own.
   llama: /^(?!models\/)[\w.-]+\/[\w.:-]+$/i,
   custom: /^/,

@@ -30,7 +30,11 @@ const ORDER = { path: ['from'], message: 'must be before to' };
 
 export const summaryQuery = z.strictObject(filter).refine(inOrder, ORDER);
 export const byQuery = z
-  .strictObject({ ...filter, sort: z.enum(['requests', 'cost_usd', 'errors', 'key']).prefault('requests'), limit: limitParam(50) })
+  .strictObject({
+    ...filter,
+    sort: z.enum(['requests', 'cost_usd', 'errors', 'key']).prefault('requests'),
+    limit: limitParam(50),
+  })
   .refine(inOrder, ORDER);
 export const logsQuery = z.strictObject({ ...filter, ...pageQuery }).refine(inOrder, ORDER);
 

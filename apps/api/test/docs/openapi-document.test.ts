@@ -10,20 +10,26 @@ interface Operation {
 
 const document = JSON.parse(JSON.stringify(openApiDocument())) as {
   paths: Record<string, Record<string, Operation>>;
-  components: { schemas: Record<string, { required?: string[]; properties?: Record<string, unknown>; additionalProperties?: unknown }> };
+  components: {
+    schemas: Record<string, { required?: string[]; properties?: Record<string, unknown>; additionalProperties?: unknown }>;
+  };
 };
 const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
   Object.entries(methods).map(([method, operation]) => [`${method} ${path}`, operation] as const),
 );
 
 describe('the published contract', () => {
-  it.each(operations)('says of %s what it answers, and which errors in the one shape of errors', (_name, { summary, responses }) => {
-    expect(summary).toMatch(/./);
-    const errors = Object.entries(responses).filter(([status]) => Number(status) >= 400 && status !== '503');
-    expect(errors.length).toBeGreaterThan(0);
-    for (const [, { content }] of errors) expect(content?.['application/json']?.schema).toEqual({ $ref: '#/components/schemas/Error' });
-    expect(Object.keys(responses).some((status) => Number(status) < 300)).toBe(true);
-  });
+  it.each(operations)(
+    'says of %s what it answers, and which errors in the one shape of errors',
+    (_name, { summary, responses }) => {
+      expect(summary).toMatch(/./);
+      const errors = Object.entries(responses).filter(([status]) => Number(status) >= 400 && status !== '503');
+      expect(errors.length).toBeGreaterThan(0);
+      for (const [, { content }] of errors)
+        expect(content?.['application/json']?.schema).toEqual({ $ref: '#/components/schemas/Error' });
+      expect(Object.keys(responses).some((status) => Number(status) < 300)).toBe(true);
+    },
+  );
 
   it('asks for a key everywhere but for health', () => {
     const open = operations.filter(([, { security }]) => security?.length === 0).map(([name]) => name);
@@ -34,7 +40,9 @@ describe('the published contract', () => {
     const request = document.components.schemas['GenerateRequest'];
     expect(request?.required ?? []).toEqual([]);
     expect(request?.additionalProperties).toBe(false);
-    expect(Object.keys(request?.properties ?? {})).toEqual(expect.arrayContaining(['service', 'prompt', 'messages', 'response_format', 'timeout_ms']));
+    expect(Object.keys(request?.properties ?? {})).toEqual(
+      expect.arrayContaining(['service', 'prompt', 'messages', 'response_format', 'timeout_ms']),
+    );
   });
 
   it('never publishes an api_key as something that is read', () => {

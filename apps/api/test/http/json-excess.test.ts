@@ -10,7 +10,10 @@ describe('jsonExcess', () => {
   });
 
   it('does not count what stands in strings', () => {
-    fc.assert(fc.property(fc.string({ unit: 'binary' }), (text) => excess(JSON.stringify([text + ',[{'.repeat(20_000) + text])) === null), { numRuns: 20 });
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), (text) => excess(JSON.stringify([text + ',[{'.repeat(20_000) + text])) === null),
+      { numRuns: 20 },
+    );
     expect(excess(JSON.stringify({ a: '\\'.repeat(3), b: `\\"${'['.repeat(200)}` }))).toBeNull();
   });
 

@@ -14,13 +14,34 @@ function refusal(value: unknown): GatewayError {
 
 describe('parse', () => {
   it('returns the value with its defaults', () => {
-    expect(parse(generateRequest, { service: 's', prompt: 'hi' })).toMatchObject({ prompt: 'hi', priority: 5, timeout_ms: 60_000, fallback: true });
+    expect(parse(generateRequest, { service: 's', prompt: 'hi' })).toMatchObject({
+      prompt: 'hi',
+      priority: 5,
+      timeout_ms: 60_000,
+      fallback: true,
+    });
   });
 
   it('names every problem at once, each by its path', () => {
-    const { details } = refusal({ messages: [{ role: 'robot', content: 1 }], temperature: 9, stop: [5], surplus: 1, 'and more': 2, cache: { mode: 'x', q: 1 } });
+    const { details } = refusal({
+      messages: [{ role: 'robot', content: 1 }],
+      temperature: 9,
+      stop: [5],
+      surplus: 1,
+      'and more': 2,
+      cache: { mode: 'x', q: 1 },
+    });
     expect(details.map(({ path }) => path).toSorted()).toEqual(
-      ['and more', 'cache.mode', 'cache.q', 'messages.0.content', 'messages.0.role', 'stop.0', 'surplus', 'temperature'].toSorted(),
+      [
+        'and more',
+        'cache.mode',
+        'cache.q',
+        'messages.0.content',
+        'messages.0.role',
+        'stop.0',
+        'surplus',
+        'temperature',
+      ].toSorted(),
     );
   });
 
@@ -36,7 +57,9 @@ describe('parse', () => {
   });
 
   it('keeps its answer short whatever it is sent', () => {
-    const { details, message } = refusal(Object.fromEntries(Array.from({ length: 50_000 }, (_, i) => [`${'k'.repeat(500)}${i}`, 1])));
+    const { details, message } = refusal(
+      Object.fromEntries(Array.from({ length: 50_000 }, (_, i) => [`${'k'.repeat(500)}${i}`, 1])),
+    );
     expect(details.length).toBeLessThanOrEqual(102);
     expect(JSON.stringify({ details, message }).length).toBeLessThan(30_000);
   });

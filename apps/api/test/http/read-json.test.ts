@@ -27,8 +27,8 @@ beforeAll(async () => {
 });
 afterAll(() => server.drain(1_000));
 
-const post = (body: BodyInit | null, headers: Record<string, string> = { 'content-type': 'application/json' }) =>
-  fetch(`${server.url}/echo`, { method: 'POST', body, headers, duplex: 'half' } as RequestInit);
+const post = (body: RequestInit['body'], headers: Record<string, string> = { 'content-type': 'application/json' }) =>
+  fetch(`${server.url}/echo`, { method: 'POST', body, headers, duplex: 'half' });
 
 const errorOf = async (response: Response) => ((await response.json()) as ErrorBody).error;
 
@@ -87,7 +87,7 @@ describe('readJson', () => {
     ['something like JSON', { 'content-type': 'application/jsonp' }],
     ['a compressed body', { 'content-type': 'application/json', 'content-encoding': 'gzip' }],
   ])('refuses %s', async (_what, headers) => {
-    const response = await post(new TextEncoder().encode('{}'), headers as Record<string, string>);
+    const response = await post(new TextEncoder().encode('{}'), headers);
     expect(response.status).toBe(400);
     expect((await errorOf(response)).code).toBe('invalid_request');
   });
@@ -105,7 +105,9 @@ describe('readJson', () => {
   });
 
   it('answers a large upload that it refuses before all of it has come', async () => {
-    const head = ['POST /echo HTTP/1.1', 'Host: x', 'Content-Type: application/json', 'Content-Length: 5000000', '', ''].join('\r\n');
+    const head = ['POST /echo HTTP/1.1', 'Host: x', 'Content-Type: application/json', 'Content-Length: 5000000', '', ''].join(
+      '\r\n',
+    );
     const socket = connect(server.port, '127.0.0.1').on('error', () => undefined);
     socket.write(head);
     const [chunk] = (await once(socket, 'data')) as [Buffer];
@@ -114,7 +116,12 @@ describe('readJson', () => {
   });
 
   it('cuts the line on a caller who goes on sending without end', async () => {
-    const req = request({ port: server.port, method: 'POST', path: '/echo', headers: { 'content-type': 'application/json', 'transfer-encoding': 'chunked' } });
+    const req = request({
+      port: server.port,
+      method: 'POST',
+      path: '/echo',
+      headers: { 'content-type': 'application/json', 'transfer-encoding': 'chunked' },
+    });
     req.on('response', (res) => res.resume()).on('error', () => undefined);
     const closed = new Promise<void>((resolve) => req.on('close', resolve));
     const pump = (): void => {
@@ -137,13 +144,14 @@ describe('readJson', () => {
 
 describe('every response', () => {
   it('echoes a sane request id and makes one in place of another', async () => {
-    const echoed = async (id: string) => (await fetch(`${server.url}/x`, { headers: { 'x-request-id': id } })).headers.get('x-request-id');
+    const echoed = async (id: string) =>
+      (await fetch(`${server.url}/x`, { headers: { 'x-request-id': id } })).headers.get('x-request-id');
     expect(await echoed('abc-1.2_3')).toBe('abc-1.2_3');
     expect(await echoed('a b')).toMatch(/^req_/);
     expect(await echoed('x'.repeat(129))).toMatch(/^req_/);
   });
 
-  it('has the contract\'s body for a path that does not exist', async () => {
+  it("has the contract's body for a path that does not exist", async () => {
     const missing = await fetch(`${server.url}/nowhere`);
     expect([missing.status, await errorOf(missing)]).toMatchObject([404, { code: 'not_found', details: [] }]);
   });
@@ -153,14 +161,16 @@ describe('every response', () => {
     const response = await fetch(`${server.url}/boom`, { headers: { 'x-request-id': 'boom-1' } });
     const text = await response.text();
     expect(response.status).toBe(500);
-    expect(JSON.parse(text)).toEqual({ error: { code: 'internal', message: 'something went wrong on our side', request_id: 'boom-1', details: [] } });
+    expect(JSON.parse(text)).toEqual({
+      error: { code: 'internal', message: 'something went wrong on our side', request_id: 'boom-1', details: [] },
+    });
     expect(log.lines().filter(({ requestId: id }) => id === 'boom-1')).toHaveLength(1);
   });
 
   it.each([
     ['garbage', 'not http at all\r\n\r\n', 400],
     ['headers over the limit', `GET / HTTP/1.1\r\nHost: x\r\nX-Big: ${'a'.repeat(20_000)}\r\n\r\n`, 431],
-  ])('has the contract\'s body for %s', async (_what, text, status) => {
+  ])("has the contract's body for %s", async (_what, text, status) => {
     const socket = connect(server.port, '127.0.0.1').on('error', () => undefined);
     socket.write(text);
     let answer = '';

@@ -19,6 +19,10 @@ export function readableLogger(level = 'info'): { logger: Logger; lines: () => R
   let text = '';
   stream.on('data', (chunk: Buffer) => (text += chunk.toString()));
   const logger = createLogger({ name: 'test', level }, stream);
-  const lines = () => text.split('\n').filter(Boolean).map((line) => JSON.parse(line) as Record<string, unknown>);
+  const lines = () =>
+    text
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
   return { logger, lines, clear: () => (text = '') };
 }

@@ -27,9 +27,18 @@ export function provider(name: string, changes: Partial<ProviderConfig> = {}): P
   };
 }
 
-export function override(customerId: string | null, service: string | null, target: string, changes: Partial<CustomerOverride> = {}): CustomerOverride {
+export function override(
+  customerId: string | null,
+  service: string | null,
+  target: string,
+  changes: Partial<CustomerOverride> = {},
+): CustomerOverride {
   const id = `${customerId}/${service}`;
   return { id, customerId, service, provider: target, model: null, enabled: true, createdAt: NOW, updatedAt: NOW, ...changes };
 }
 
-export const snapshot = (providers: ProviderConfig[], overrides: CustomerOverride[] = []): ConfigSnapshot => ({ version: 1, providers, overrides });
+export const snapshot = (providers: ProviderConfig[], overrides: CustomerOverride[] = []): ConfigSnapshot => ({
+  version: 1,
+  providers,
+  overrides,
+});

@@ -58,7 +58,12 @@ export async function startTestApi(changes: Record<string, string> = {}): Promis
   return { ...api, url, log, database, call: (method, path, options) => call(url, method, path, options), end };
 }
 
-async function call(url: string, method: string, path: string, { key = ADMIN_KEY, body, headers }: CallOptions = {}): Promise<Called> {
+async function call(
+  url: string,
+  method: string,
+  path: string,
+  { key = ADMIN_KEY, body, headers }: CallOptions = {},
+): Promise<Called> {
   const response = await fetch(`${url}${path}`, {
     method,
     headers: {
