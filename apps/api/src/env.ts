@@ -1,9 +1,7 @@
 import { parseEncryptionKeys, type EncryptionKeys } from '@llm-gateway/db';
 import { parseEgressAllow, type EgressRules } from '@llm-gateway/providers';
-import { LOG_LEVELS, parseEnvOrExit } from '@llm-gateway/shared';
+import { LOG_LEVELS, parsedBy, parseEnvOrExit, postgresUrl, redisUrl, wholeNumber } from '@llm-gateway/shared';
 import { z } from 'zod';
-
-const redisUrl = z.url({ protocol: /^rediss?$/, error: 'must be a redis:// or rediss:// URL' });
 
 const keyList = z
   .string()
@@ -14,31 +12,11 @@ const keyList = z
       .min(1),
   );
 
-const wholeNumber = (min: number, max: number) => {
-  const problem = `must be a whole number from ${min} to ${max}`;
-  return z
-    .string()
-    .regex(/^\d{1,15}$/, problem)
-    .transform(Number)
-    .pipe(z.int().min(min, problem).max(max, problem));
-};
-
-/** A setting with a grammar of its own: what its parser throws is the problem's text. */
-const parsedBy = <T>(parser: (text: string) => T) =>
-  z.string().transform((text, context): T => {
-    try {
-      return parser(text);
-    } catch (error) {
-      context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : 'is malformed' });
-      return z.NEVER;
-    }
-  });
-
 export const apiEnv = z
   .object({
     PORT: wholeNumber(0, 65_535).default(8200),
     HOST: z.string().default('0.0.0.0'),
-    DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/, error: 'must be a postgresql:// URL' }),
+    DATABASE_URL: postgresUrl,
     REDIS_URL: redisUrl.default('redis://127.0.0.1:6379/3'),
     CACHE_REDIS_URL: redisUrl.optional(),
     SERVICE_KEYS: keyList,

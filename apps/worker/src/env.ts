@@ -1,18 +1,7 @@
-import { LOG_LEVELS, parseEnvOrExit } from '@llm-gateway/shared';
 import { parseEncryptionKeys } from '@llm-gateway/db';
 import { parseEgressAllow } from '@llm-gateway/providers';
+import { LOG_LEVELS, parsedBy, parseEnvOrExit, postgresUrl, redisUrl, wholeNumber } from '@llm-gateway/shared';
 import { z } from 'zod';
-
-/** A setting whose text has a parser of its own; its complaint becomes the variable's. */
-const parsedBy = <T>(parse: (text: string) => T) =>
-  z.string().transform((text, context) => {
-    try {
-      return parse(text);
-    } catch (error) {
-      context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : 'is malformed' });
-      return z.NEVER;
-    }
-  });
 
 const names = z.string().transform((text) =>
   text
@@ -21,18 +10,22 @@ const names = z.string().transform((text) =>
     .filter(Boolean),
 );
 
-const schema = z.object({
-  DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/, error: 'must be a postgresql:// URL' }),
-  REDIS_URL: z.url({ protocol: /^rediss?$/, error: 'must be a redis:// URL' }).default('redis://127.0.0.1:6379/3'),
-  CACHE_REDIS_URL: z.url({ protocol: /^rediss?$/, error: 'must be a redis:// URL' }).optional(),
+const workerEnv = z.object({
+  DATABASE_URL: postgresUrl,
+  REDIS_URL: redisUrl.default('redis://127.0.0.1:6379/3'),
+  CACHE_REDIS_URL: redisUrl.optional(),
   ENCRYPTION_KEYS: parsedBy(parseEncryptionKeys),
   EGRESS_ALLOW: parsedBy(parseEgressAllow).prefault(''),
+  /** Serve just these providers; unset: all. */
   WORKER_PROVIDERS: names.optional(),
-  WORKER_CONCURRENCY: z.coerce.number().int().min(1).max(10_000).default(100),
-  SHUTDOWN_TIMEOUT_MS: z.coerce.number().int().min(0).max(3_600_000).default(30_000),
+  /** Jobs at once on each provider's queue. */
+  WORKER_CONCURRENCY: wholeNumber(1, 10_000).default(100),
+  SHUTDOWN_TIMEOUT_MS: wholeNumber(0, 3_600_000).default(30_000),
+  /** Touched every second while the process lives, for a container's health check. */
   HEALTH_FILE: z.string().default('/tmp/worker-alive'),
   LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
 });
-export type Env = z.output<typeof schema>;
+export type Env = z.output<typeof workerEnv>;
 
-export const readEnv = (): Env => parseEnvOrExit(schema, process.env);
+/** The process's settings. With a faulty one: one line per problem on standard error, and exit with 1. */
+export const readEnv = (): Env => parseEnvOrExit(workerEnv, process.env);

@@ -1,5 +1,6 @@
 /** The vocabulary of the gateway. No I/O but the logger's. */
 export * from './canonical-hash.js';
+export * from './env-fields.js';
 export * from './env.js';
 export * from './errors.js';
 export * from './generate.js';
