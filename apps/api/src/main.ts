@@ -12,12 +12,16 @@ process.on('uncaughtException', (error) => {
   process.exit(1);
 });
 
-const api = await startApi(env, logger);
-logger.info({ port: api.port, host: env.HOST }, 'listening');
+const starting = startApi(env, logger);
 
+// Before the start is through: a parent that is gone by then would not be noticed later.
 onStopSignal(async (reason) => {
+  const api = await starting;
   logger.info({ reason }, 'draining');
   await api.stop();
   logger.info('stopped');
   process.exit(0);
 });
+
+const { port } = await starting;
+logger.info({ port, host: env.HOST }, 'listening');

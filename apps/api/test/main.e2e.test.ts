@@ -74,8 +74,9 @@ describe('the process', () => {
   });
 
   it('ends with 0 when the parent that holds its channel is gone', async () => {
-    const child = spawn(process.execPath, [entry], { env, stdio: ['ignore', 'pipe', 'inherit', 'ipc'] });
-    await once(child.stdout ?? child, 'data');
+    const child = spawn(process.execPath, [entry], { env, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+    // At once: it must be noticed during the start as well.
+    await once(child, 'spawn');
     child.disconnect();
     expect(await once(child, 'exit')).toEqual([0, null]);
   });

@@ -6,6 +6,7 @@ export { broadcastCancellation, onCancellation } from './cancellations.js';
 export { announceConfigChange, onConfigChange, readConfigMirror, writeConfigMirror } from './config-channel.js';
 export { generateJob, type GenerateJobPayload, type RequestHead } from './generate-job.js';
 export { LaneWorker, type LaneResult } from './lane-worker.js';
+export { readAllowance, type Allowance } from './lanes/allowance.js';
 export { LaneHealth, type LaneCheck, type LaneStatus } from './lanes/lane-health.js';
 export { Limiter, type Admission, type LaneLimits, type Permit } from './lanes/limiter.js';
 export { connectRedis, evictionWarning, waitUntilReady } from './redis/connect.js';

@@ -6,6 +6,7 @@ import type { Answer, Queued } from './answer.js';
 import { CallerGone } from './await-outcome.js';
 import type { GenerateDeps } from './deps.js';
 import { generate } from './generate.js';
+import { rateLimitHeaders } from './rate-limit-headers.js';
 
 export function generateRouter(deps: GenerateDeps): Router {
   const router = Router();
@@ -19,7 +20,7 @@ export function generateRouter(deps: GenerateDeps): Router {
       signal: hangUpSignal(res),
     };
     try {
-      send(res, await generate(deps, call));
+      await send(deps, res, await generate(deps, call));
     } catch (error) {
       if (error instanceof CallerGone) return;
       throw error;
@@ -48,7 +49,7 @@ function hangUpSignal(res: Response): AbortSignal {
   return controller.signal;
 }
 
-function send(res: Response, reply: Answer | Queued): void {
+async function send(deps: GenerateDeps, res: Response, reply: Answer | Queued): Promise<void> {
   if (reply.kind === 'queued') {
     const { id, status, position } = reply;
     res.status(202).location(`/api/v1/jobs/${id}`).json({ id, status, position });
@@ -58,6 +59,7 @@ function send(res: Response, reply: Answer | Queued): void {
   // A stale answer is a hit by the contract's words; its warning says the rest.
   res.set('X-Cache', cacheStatus === 'STALE' ? 'HIT' : cacheStatus);
   res.set('Server-Timing', serverTiming(timings, result.latency_ms));
+  if (!result.cached) res.set(await rateLimitHeaders(deps, result.provider));
   if (replayed) res.set('Idempotency-Replayed', 'true');
   res.json(result);
 }

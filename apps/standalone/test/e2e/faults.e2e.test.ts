@@ -186,6 +186,9 @@ describe('changes of the configuration', () => {
     const refused = replies.find((reply) => reply.status === 429);
     expect(refused?.body.error?.code).toBe('rate_limited');
     expect(Number(refused?.headers.get('retry-after'))).toBeGreaterThan(1);
+    const [answered] = replies.filter((reply) => reply.status === 200);
+    expect(answered?.headers.get('x-ratelimit-limit-requests')).toBe('10');
+    expect(answered?.headers.get('x-ratelimit-limit-tokens')).toBe('1000');
     const huge = await gateway.generate({ prompt: 'x'.repeat(10_000) });
     expect([huge.status, huge.body.error?.code]).toEqual([413, 'payload_too_large']);
     expect(huge.ms).toBeLessThan(500);

@@ -8,6 +8,7 @@
 import Bottleneck from 'bottleneck';
 import type { Redis } from 'ioredis';
 import type { Logger } from '@llm-gateway/shared';
+import { limiterId, limiterSettingsKey } from './allowance.js';
 import { bottleneckConnection } from './bottleneck-connection.js';
 import { Gate, type GateCall } from './gate.js';
 
@@ -107,10 +108,10 @@ export class Limiter {
     const wantsCalls = limits.rpmLimit !== null || limits.maxConcurrency !== null;
     const [calls, tokens] = await Promise.all([
       wantsCalls
-        ? this.#gate(`lgw.${provider}.calls`, { maxConcurrent: limits.maxConcurrency, ...perMinute(limits.rpmLimit) })
+        ? this.#gate(limiterId(provider, 'calls'), { maxConcurrent: limits.maxConcurrency, ...perMinute(limits.rpmLimit) })
         : null,
       limits.tpmLimit !== null
-        ? this.#gate(`lgw.${provider}.tokens`, { maxConcurrent: null, ...perMinute(limits.tpmLimit) })
+        ? this.#gate(limiterId(provider, 'tokens'), { maxConcurrent: null, ...perMinute(limits.tpmLimit) })
         : null,
     ]);
     return { limits, calls, tokens };
@@ -125,7 +126,7 @@ export class Limiter {
     });
     limiter.on('error', (error: Error) => this.#logger.debug({ err: error, limiter: id }, 'limiter failed'));
     await limiter.ready();
-    const settingsKey = `b_${id}_settings`;
+    const settingsKey = limiterSettingsKey(id);
     await this.#bringUpToDate(limiter, settingsKey, settings);
     return new Gate({ limiter, redis: this.#redis, settingsKey, hasReservoir: settings.reservoirRefreshAmount !== null });
   }
