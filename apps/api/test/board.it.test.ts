@@ -27,10 +27,7 @@ describe('the board', () => {
     ['an admin key in the header', { 'x-service-key': ADMIN_KEY }, 200],
   ])('with %s', async (_what, headers, status) => {
     for (const path of [PATH, `${PATH}/api/queues`, `${PATH}/static/images/logo.svg`]) {
-      expect([path, (await api.call('GET', path, { key: null, headers: headers })).status]).toEqual([
-        path,
-        status,
-      ]);
+      expect([path, (await api.call('GET', path, { key: null, headers: headers })).status]).toEqual([path, status]);
     }
   });
 

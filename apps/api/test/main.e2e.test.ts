@@ -83,7 +83,10 @@ describe('the process', () => {
 
   it('ends with 1 when its port is taken', async () => {
     const api = await start();
-    expect(await runToEnd({ ...env, PORT: String(api.port) })).toMatchObject({ code: 1, stdout: expect.stringContaining('EADDRINUSE') });
+    expect(await runToEnd({ ...env, PORT: String(api.port) })).toMatchObject({
+      code: 1,
+      stdout: expect.stringContaining('EADDRINUSE'),
+    });
     await api.stop();
   });
 });
@@ -91,7 +94,13 @@ describe('the process', () => {
 /** A request whose body is half sent. */
 async function beginRequest(port: number): Promise<Socket> {
   const socket = connect(port, '127.0.0.1');
-  const head = ['POST /api/v1/generate HTTP/1.1', 'Host: x', 'X-Service-Key: service-key', 'Content-Type: application/json', 'Expect: 100-continue'];
+  const head = [
+    'POST /api/v1/generate HTTP/1.1',
+    'Host: x',
+    'X-Service-Key: service-key',
+    'Content-Type: application/json',
+    'Expect: 100-continue',
+  ];
   socket.write([...head, 'Content-Length: 13', '', '{'].join('\r\n'));
   // The server has taken the request up once it says that the body may come.
   await once(socket, 'data');
@@ -101,7 +110,9 @@ async function beginRequest(port: number): Promise<Socket> {
 async function refusesConnections(port: number): Promise<void> {
   for (;;) {
     const socket = connect(port, '127.0.0.1');
-    const refused = await Promise.race([once(socket, 'connect').then(() => false), once(socket, 'error').then(() => true)]).catch(() => true);
+    const refused = await Promise.race([once(socket, 'connect').then(() => false), once(socket, 'error').then(() => true)]).catch(
+      () => true,
+    );
     socket.destroy();
     if (refused) return;
   }
