@@ -135,12 +135,13 @@ export class Belt {
   /** A new queue connects in a moment; while Redis is down a caller must not wait for it. An established one fails fast by itself. */
   async #connected(provider: string): Promise<Queue> {
     const queue = this.queue(provider);
+    if (this.#options.role === 'patient') {
+      await queue.waitUntilReady();
+      return queue;
+    }
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_resolve, reject) => {
-      timer = setTimeout(
-        () => reject(new Error('redis cannot be reached')),
-        this.#options.role === 'patient' ? 30_000 : CONNECT_PATIENCE_MS,
-      );
+      timer = setTimeout(() => reject(new Error('redis cannot be reached')), CONNECT_PATIENCE_MS);
     });
     try {
       await Promise.race([queue.waitUntilReady(), late]);

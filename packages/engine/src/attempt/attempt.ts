@@ -84,6 +84,8 @@ async function open({ deps, payload, provider, model }: Run, limiterMs: number):
     const reply = await deps.store.openAttempt(head.id, hop, row);
     if (reply.kind === 'opened') return [...earlier, row];
     if (reply.kind !== 'behind') return reply.kind;
+    // Sent twice by a connection that broke in between: it is ours that stands there.
+    if (reply.attempts.at(-1)?.id === row.id) return reply.attempts;
     earlier = reply.attempts;
   }
 }

@@ -18,6 +18,7 @@ export class ConfigWatcher {
   #loading: Promise<void> | null = null;
   #again = false;
   #timer: NodeJS.Timeout | undefined;
+  #polling = false;
   #reported = false;
   readonly #listeners: ((snapshot: ConfigSnapshot) => void)[] = [];
   readonly #options: ConfigWatcherOptions;
@@ -58,12 +59,17 @@ export class ConfigWatcher {
   }
 
   async #poll(): Promise<void> {
+    // A database that hangs must not collect a query a second.
+    if (this.#polling) return;
+    this.#polling = true;
     try {
       if ((await configVersion(this.#options.db)) !== this.#snapshot.version) await this.#reload();
       this.#reported = false;
     } catch (error) {
       this.#report(error);
       if (!this.loaded) await this.#loadMirror();
+    } finally {
+      this.#polling = false;
     }
   }
 

@@ -15,7 +15,7 @@ const MAX_PUSHED_BYTES = 256 * 1_024;
 const REPLY_PREFIX = keys.replies('');
 
 interface ScriptedRedis extends Redis {
-  lgwAdmit(request: string, unfinished: string, ...args: (string | number)[]): Promise<number>;
+  lgwAdmit(request: string, unfinished: string, result: string, ...args: (string | number)[]): Promise<number>;
   lgwJoin(request: string, result: string, apiId: string): Promise<string | number>;
   lgwLeave(request: string, apiId: string): Promise<number>;
   lgwOpen(request: string, result: string, ...args: (string | number)[]): Promise<string[]>;
@@ -45,7 +45,7 @@ export class RequestStore {
   readonly #redis: ScriptedRedis;
 
   constructor(redis: Redis) {
-    redis.defineCommand('lgwAdmit', { numberOfKeys: 2, lua: ADMIT });
+    redis.defineCommand('lgwAdmit', { numberOfKeys: 3, lua: ADMIT });
     redis.defineCommand('lgwJoin', { numberOfKeys: 2, lua: JOIN });
     redis.defineCommand('lgwLeave', { numberOfKeys: 1, lua: LEAVE });
     redis.defineCommand('lgwOpen', { numberOfKeys: 2, lua: OPEN });
@@ -62,6 +62,7 @@ export class RequestStore {
     await this.#redis.lgwAdmit(
       keys.request(id),
       keys.unfinished(shardOf(id)),
+      keys.result(id),
       id,
       JSON.stringify(head),
       replyTo ?? '',
@@ -89,6 +90,7 @@ export class RequestStore {
       hop,
       attempt.number,
       JSON.stringify(attempt),
+      STATE_SLACK_SECONDS,
     );
     if (kind === 'superseded' || kind === 'behind') return { kind, attempts: attempts.map(readAttempt) };
     return { kind: kind === 'opened' ? 'opened' : 'done' };

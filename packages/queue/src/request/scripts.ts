@@ -6,8 +6,9 @@
  * on that replica).
  */
 
-/** Registers a new request. KEYS request, unfinished; ARGV id, head, api id or '', give-up time, ttl s. */
+/** Registers a new request, unless it has ended already. KEYS request, unfinished, result; ARGV id, head, api id or '', give-up time, ttl s. */
 export const ADMIT = `
+if redis.call('EXISTS', KEYS[3]) == 1 then return 0 end
 redis.call('HSETNX', KEYS[1], 'head', ARGV[2])
 redis.call('HSETNX', KEYS[1], 'hop', '0')
 if ARGV[3] ~= '' then redis.call('HINCRBY', KEYS[1], 'w:' .. ARGV[3], 1) end
@@ -37,7 +38,7 @@ return waiting`;
 
 /**
  * Opens an attempt, before its call is made. It is written as what it is if nobody ever comes back to it: abandoned.
- * KEYS request, result; ARGV hop, number, attempt JSON.
+ * KEYS request, result; ARGV hop, number, attempt JSON, ttl s for state that its API process did not live to register.
  * @returns {'opened' | 'done' | 'superseded' | 'behind', ...attempts JSON so far}. 'superseded': the request has moved to a
  * later lane. 'behind': that attempt number is taken, by an earlier run or lane; look at the attempts and try again.
  */
@@ -56,11 +57,12 @@ if redis.call('EXISTS', KEYS[2]) == 1 then return { 'done' } end
 if tonumber(redis.call('HGET', KEYS[1], 'hop') or '0') > tonumber(ARGV[1]) then return answer('superseded') end
 if redis.call('HEXISTS', KEYS[1], 'a' .. ARGV[2]) == 1 then return answer('behind') end
 redis.call('HSET', KEYS[1], 'a' .. ARGV[2], ARGV[3])
+if redis.call('TTL', KEYS[1]) < 0 then redis.call('EXPIRE', KEYS[1], ARGV[4]) end
 return { 'opened' }`;
 
 /** Closes an attempt that was not the last. KEYS request; ARGV number, attempt JSON or '', hop from now on. */
 export const CLOSE = `
-if redis.call('HEXISTS', KEYS[1], 'head') == 0 then return 0 end
+if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
 if ARGV[2] ~= '' then redis.call('HSET', KEYS[1], 'a' .. ARGV[1], ARGV[2]) end
 if tonumber(ARGV[3]) > tonumber(redis.call('HGET', KEYS[1], 'hop') or '0') then redis.call('HSET', KEYS[1], 'hop', ARGV[3]) end
 return 1`;

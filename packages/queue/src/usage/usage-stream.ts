@@ -7,6 +7,8 @@ const GROUP = 'writers';
 const FIELD = 'e';
 /** A batch that its reader did not acknowledge for this long is another reader's: the first one has died. */
 const CLAIM_IDLE_MS = 5_000;
+/** A living reader asks every second. */
+const FORGET_AFTER_MS = 600_000;
 
 /** Adds an event made without a job, such as a cache hit's. */
 export async function appendUsage(redis: Redis, requestId: string, event: UsageEvent): Promise<void> {
@@ -42,6 +44,17 @@ export class UsageReader {
       await this.#redis.xgroup('CREATE', stream, GROUP, '0', 'MKSTREAM').catch((error: unknown) => {
         if (!String(error).includes('BUSYGROUP')) throw error;
       });
+      await this.#forgetTheDead(stream);
+    }
+  }
+
+  /** Readers of processes long gone, that have nothing pending: each start would leave one behind for ever. */
+  async #forgetTheDead(stream: string): Promise<void> {
+    const consumers = (await this.#redis.xinfo('CONSUMERS', stream, GROUP)) as unknown[][];
+    for (const fields of consumers) {
+      const field = (name: string) => fields[fields.indexOf(name) + 1];
+      const gone = Number(field('idle')) > FORGET_AFTER_MS && field('pending') === 0;
+      if (gone) await this.#redis.xgroup('DELCONSUMER', stream, GROUP, String(field('name')));
     }
   }
 
@@ -61,21 +74,6 @@ export class UsageReader {
       'STREAMS',
       ...this.#streams,
       ...this.#streams.map(() => '>'),
-    );
-    return this.#parse(streams ?? []);
-  }
-
-  /** Entries that this consumer read before and did not acknowledge, for instance before a failed write. */
-  async readOwnPending(count: number): Promise<UsageEntry[]> {
-    const streams = await this.#redis.xreadgroup(
-      'GROUP',
-      GROUP,
-      this.#consumer,
-      'COUNT',
-      count,
-      'STREAMS',
-      ...this.#streams,
-      ...this.#streams.map(() => '0'),
     );
     return this.#parse(streams ?? []);
   }
