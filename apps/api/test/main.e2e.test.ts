@@ -1,10 +1,13 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { resolve } from 'node:path';
 import { createTestDatabase, startProcess, startRedis, type ChildHandle } from '@llm-gateway/local-services';
 import { migrate } from '@llm-gateway/db';
+
+/** Processes start, on a machine that runs other tests as well. */
+jest.setTimeout(60_000);
 
 const entry = resolve(import.meta.dirname, '../dist/main.js');
 

@@ -12,5 +12,8 @@ export function onStopSignal(stop: (reason: string) => Promise<void>): void {
   };
   process.on('SIGTERM', () => begin('SIGTERM'));
   process.on('SIGINT', () => begin('SIGINT'));
+  // A process without a channel has no `send`; one whose parent has gone already has it, and no connection.
+  if (process.send === undefined) return;
   if (process.connected) process.on('disconnect', () => begin('disconnect'));
+  else begin('disconnect');
 }

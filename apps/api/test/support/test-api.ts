@@ -1,9 +1,13 @@
+import { jest } from '@jest/globals';
 import { createTestDatabase, startRedis } from '@llm-gateway/local-services';
 import { migrate } from '@llm-gateway/db';
 import { parseEnv } from '@llm-gateway/shared';
 import { apiEnv } from '../../src/env.js';
 import { startApi, type RunningApi } from '../../src/start-api.js';
 import { readableLogger } from './listen.js';
+
+/** A machine that runs other tests as well may take seconds to start all that a test needs. */
+jest.setTimeout(30_000);
 
 export const SERVICE_KEY = 'a-service-key-of-the-tests';
 export const ADMIN_KEY = 'an-admin-key-of-the-tests';
