@@ -3,7 +3,7 @@ import { z } from 'zod';
 
 /** `redis://host:port/db`, or `rediss://` for TLS. */
 export const redisUrl = z
-  .url({ protocol: /^rediss?$/, error: 'must be a redis:// or rediss:// URL' })
+  .url({ protocol: /^rediss?$/, error: 'must be a redis:// or rediss:// URL', abort: true })
   .refine(
     (url) => /^\/?$|^\/\d{1,4}$/.test(URL.parse(url)?.pathname ?? ''),
     'must end with the number of a database, such as /3',
