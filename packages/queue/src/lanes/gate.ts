@@ -43,14 +43,36 @@ export class Gate {
 
   /** @returns a slot; or the time (epoch ms) before which there is none, which may be the call's deadline. */
   async take(call: GateCall): Promise<Slot | { untilMs: number }> {
-    if (this.#asking >= ASKING) await new Promise<void>((resolve) => this.#line.push(resolve));
-    this.#asking++;
+    if (!(await this.#turn(call.deadline))) return { untilMs: call.deadline };
     try {
       return this.#known() ?? (await this.#ask(call));
     } finally {
-      this.#asking--;
-      this.#line.shift()?.();
+      const next = this.#line.shift();
+      if (next) next();
+      else this.#asking--;
     }
+  }
+
+  /** A place among those who ask. @returns false when the deadline passes before one is free. */
+  async #turn(deadline: number): Promise<boolean> {
+    if (this.#asking < ASKING) {
+      this.#asking++;
+      return true;
+    }
+    return new Promise((resolve) => {
+      const take = () => {
+        clearTimeout(timer);
+        resolve(true);
+      };
+      const timer = setTimeout(
+        () => {
+          this.#line.splice(this.#line.indexOf(take), 1);
+          resolve(false);
+        },
+        Math.max(0, deadline - Date.now()),
+      );
+      this.#line.push(take);
+    });
   }
 
   #known(): { untilMs: number } | null {
@@ -59,22 +81,17 @@ export class Gate {
 
   async #ask(call: GateCall): Promise<Slot | { untilMs: number }> {
     const slot = new Slot(this.#options.limiter, call, (unused) => this.#refund(unused));
-    if (await slot.granted(PATIENCE_MS)) return slot;
-    for (;;) {
+    for (let patience = PATIENCE_MS; !(await slot.granted(Math.min(patience, call.deadline - Date.now()))); patience *= 2) {
       // An empty reservoir is a wait of seconds: not here. A busy lane is a wait of one call: here.
       const refill = await this.#refillAt(call.weight);
       if (slot.held) return slot;
-      if (refill !== null) {
-        this.#empty = { untilMs: refill, believedUntil: Math.min(refill, Date.now() + EMPTY_MEMORY_MS) };
+      if (refill !== null) this.#empty = { untilMs: refill, believedUntil: Math.min(refill, Date.now() + EMPTY_MEMORY_MS) };
+      if (refill !== null || Date.now() >= call.deadline) {
         slot.abandon();
-        return { untilMs: refill };
-      }
-      if (await slot.granted(Math.min(1_000, call.deadline - Date.now()))) return slot;
-      if (Date.now() >= call.deadline) {
-        slot.abandon();
-        return { untilMs: call.deadline };
+        return { untilMs: refill ?? call.deadline };
       }
     }
+    return slot;
   }
 
   #refund(unused: number): void {
