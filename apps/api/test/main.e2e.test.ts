@@ -81,8 +81,11 @@ describe('the process', () => {
     // At once: it must be noticed during the start as well.
     await once(child, 'spawn');
     child.disconnect();
+    // Should it fail to notice, it must not outlive the test.
+    const late = setTimeout(() => child.kill('SIGKILL'), 20_000);
     expect(await once(child, 'exit')).toEqual([0, null]);
-  });
+    clearTimeout(late);
+  }, 30_000);
 
   it('ends with 1 when its port is taken', async () => {
     const api = await start();
@@ -91,7 +94,7 @@ describe('the process', () => {
       stdout: expect.stringContaining('EADDRINUSE'),
     });
     await api.stop();
-  });
+  }, 30_000);
 });
 
 /** A request whose body is half sent. */

@@ -42,7 +42,11 @@ const job = z
   })
   .meta({ id: 'Job' });
 
-const queued = z.object({ id: z.string(), status: z.literal('queued'), position: z.int() });
+const queued = z.object({
+  id: z.string(),
+  status: z.enum(['queued', 'completed']).describe('completed: the cache had the answer, the job holds it.'),
+  position: z.int().nullable(),
+});
 const jobPath = z.object({ id: z.string().meta({ examples: [resultExample.id] }) });
 
 const requestHeaders = z.object({
@@ -54,6 +58,10 @@ const responseHeaders = z.object({
   'X-Cache': z.enum(['HIT', 'MISS', 'REFRESH', 'BYPASS', 'COALESCED']).optional(),
   'X-Gateway-Mode': z.literal('direct').optional().describe('Made without Redis.'),
   'Server-Timing': z.string().optional(),
+  'Idempotency-Replayed': z.literal('true').optional().describe('The first result of the Idempotency-Key, given again.'),
+  'X-RateLimit-Limit-Requests': z.string().optional().describe('Where the provider that answered has an rpm_limit; likewise -Tokens.'),
+  'X-RateLimit-Remaining-Requests': z.string().optional(),
+  'X-RateLimit-Reset-Requests': z.string().optional().describe('When the minute is whole again, as 12s.'),
 });
 
 const accepted = {
