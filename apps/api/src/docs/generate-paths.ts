@@ -59,7 +59,10 @@ const responseHeaders = z.object({
   'X-Gateway-Mode': z.literal('direct').optional().describe('Made without Redis.'),
   'Server-Timing': z.string().optional(),
   'Idempotency-Replayed': z.literal('true').optional().describe('The first result of the Idempotency-Key, given again.'),
-  'X-RateLimit-Limit-Requests': z.string().optional().describe('Where the provider that answered has an rpm_limit; likewise -Tokens.'),
+  'X-RateLimit-Limit-Requests': z
+    .string()
+    .optional()
+    .describe('Where the provider that answered has an rpm_limit; likewise -Tokens.'),
   'X-RateLimit-Remaining-Requests': z.string().optional(),
   'X-RateLimit-Reset-Requests': z.string().optional().describe('When the minute is whole again, as 12s.'),
 });
