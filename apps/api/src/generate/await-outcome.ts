@@ -24,11 +24,7 @@ export interface Wait {
 }
 
 /** @throws CallerGone; GatewayError timeout when the deadline passes in silence. */
-export async function awaitOutcome(
-  deps: GenerateDeps,
-  wait: Wait,
-  pending: { outcome: Promise<Outcome>; stop: () => void },
-): Promise<Outcome> {
+export async function awaitOutcome(deps: GenerateDeps, wait: Wait, outcome: Promise<Outcome>): Promise<Outcome> {
   const { deadline, signal } = wait;
   let timer: NodeJS.Timeout | undefined;
   let onAbort: () => void = () => undefined;
@@ -39,7 +35,7 @@ export async function awaitOutcome(
     if (signal.aborted) resolve('gone');
   });
   try {
-    const first = await Promise.race([pending.outcome, ended]);
+    const first = await Promise.race([outcome, ended]);
     if (first === 'gone') {
       await hangUp(deps, wait);
       throw new CallerGone();
@@ -48,7 +44,6 @@ export async function awaitOutcome(
   } finally {
     clearTimeout(timer);
     signal.removeEventListener('abort', onAbort);
-    pending.stop();
   }
 }
 

@@ -3,6 +3,7 @@ import type { GenerateJobPayload } from '@llm-gateway/queue';
 import { GatewayError, type GenerateRequest } from '@llm-gateway/shared';
 import type { GenerateDeps } from './deps.js';
 import type { Plan } from './plan.js';
+import { redisOrUnavailable } from './refusal.js';
 
 const RETRY_AFTER_MS = 1_000;
 
@@ -26,21 +27,9 @@ export async function enqueueUnlessFull(deps: GenerateDeps, request: GenerateReq
   for (const [index, { provider }] of served.entries()) {
     const candidates = served.slice(index);
     const onThisLane = { ...planned, candidates, head: { ...planned.head, lanes: candidates.map((lane) => lane.provider) } };
-    if (await unavailableOnError(deps.belt.enterIfRoom(provider, deps.queueMaxDepth, () => enqueue(deps, request, onThisLane))))
+    if (await redisOrUnavailable(deps.belt.enterIfRoom(provider, deps.queueMaxDepth, () => enqueue(deps, request, onThisLane))))
       return provider;
   }
   const message = `the queue of ${served.map(({ provider }) => provider).join(', ')} is full (${deps.queueMaxDepth} requests wait)`;
   throw new GatewayError('queue_full', message, { retryAfterMs: RETRY_AFTER_MS });
-}
-
-async function unavailableOnError<T>(work: Promise<T>): Promise<T> {
-  try {
-    return await work;
-  } catch (error) {
-    if (error instanceof GatewayError) throw error;
-    throw new GatewayError('unavailable', 'the queue cannot be reached, try again', {
-      retryAfterMs: RETRY_AFTER_MS,
-      cause: error,
-    });
-  }
 }

@@ -6,6 +6,7 @@ import { callerOf } from '../auth/caller.js';
 import { errorBody } from '../http/errors.js';
 import type { GenerateCaller, GenerateDeps } from '../generate/deps.js';
 import { removeWaiting } from '../generate/await-outcome.js';
+import { redisOrUnavailable } from '../generate/refusal.js';
 
 type JobStatus = 'queued' | 'active' | 'completed' | 'failed' | 'cancelled';
 
@@ -65,12 +66,4 @@ async function cancel(deps: GenerateDeps, { head }: StoredRequest): Promise<void
   const trouble = { code: 'cancelled', message: 'the request was cancelled' } as const;
   if (await redisOrUnavailable(removeWaiting(deps, head.id))) await endAbandoned(deps, head.id, trouble);
   else await redisOrUnavailable(broadcastCancellation(deps.redis, head.id));
-}
-
-async function redisOrUnavailable<T>(work: Promise<T>): Promise<T> {
-  try {
-    return await work;
-  } catch (error) {
-    throw new GatewayError('unavailable', 'the queue cannot be reached, try again', { retryAfterMs: 1_000, cause: error });
-  }
 }

@@ -1,0 +1,12 @@
+import type { GenerateRequest } from '@llm-gateway/shared';
+import type { GenerateCaller } from './deps.js';
+
+/** One HTTP call of `generate`, as the flow sees it. */
+export interface Call {
+  caller: GenerateCaller;
+  request: GenerateRequest;
+  idempotencyKey: string | null;
+  isAsync: boolean;
+  /** Aborts when the caller hangs up. */
+  signal: AbortSignal;
+}

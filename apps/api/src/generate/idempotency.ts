@@ -1,0 +1,44 @@
+/** `Idempotency-Key`: the same key and body within 24 h get the first result, or a seat beside those who wait for it. */
+import { outcomeError, type IdempotencyRecord } from '@llm-gateway/queue';
+import { canonicalHash, GatewayError } from '@llm-gateway/shared';
+import type { Answer, Queued } from './answer.js';
+import type { Call } from './call.js';
+import type { GenerateDeps } from './deps.js';
+import { joinRequest } from './join.js';
+import type { Plan } from './plan.js';
+import { redisOrUnavailable, Refusal } from './refusal.js';
+
+export interface Once {
+  key: string;
+  /** Carries the request out, if it is the first with this key. */
+  work: () => Promise<Answer | Queued>;
+}
+
+export async function onceForKey(deps: GenerateDeps, call: Call, planned: Plan, { key, work }: Once): Promise<Answer | Queued> {
+  const hash = canonicalHash({ service: planned.head.service, key });
+  const record: IdempotencyRecord = { requestId: planned.head.id, bodyHash: canonicalHash(call.request) };
+  const first = await redisOrUnavailable(deps.flights.claimIdempotencyKey(hash, record));
+  if (first) return repeat(deps, call, planned, { first, bodyHash: record.bodyHash });
+  try {
+    return await work();
+  } catch (error) {
+    // Nothing was executed under this key, so the caller may try again with it.
+    if (error instanceof Refusal) await deps.flights.releaseIdempotencyKey(hash, record).catch(() => undefined);
+    throw error;
+  }
+}
+
+interface Repeat {
+  first: IdempotencyRecord;
+  bodyHash: string;
+}
+
+async function repeat(deps: GenerateDeps, call: Call, planned: Plan, { first, bodyHash }: Repeat): Promise<Answer | Queued> {
+  if (first.bodyHash !== bodyHash) {
+    throw new GatewayError('idempotency_conflict', 'this Idempotency-Key was used with another body in the last 24 hours');
+  }
+  if (call.isAsync) return { kind: 'queued', id: first.requestId, status: 'queued', position: null };
+  const outcome = await joinRequest(deps, call, planned, first.requestId);
+  if (outcome.status === 'error') throw outcomeError(outcome);
+  return { kind: 'answer', result: outcome.result, cacheStatus: 'COALESCED', timings: outcome.timings, replayed: true };
+}

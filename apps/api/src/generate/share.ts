@@ -1,0 +1,78 @@
+/** Single flight: of identical requests on any replica one makes the provider call, and all of them get its answer. */
+import { outcomeError } from '@llm-gateway/queue';
+import { GatewayError } from '@llm-gateway/shared';
+import { sharedAnswer, type Answer, type Queued } from './answer.js';
+import { CallerGone } from './await-outcome.js';
+import type { Call } from './call.js';
+import type { GenerateDeps } from './deps.js';
+import { fromCache, lookUp } from './from-cache.js';
+import { joinRequest } from './join.js';
+import { ownCall } from './own-call.js';
+import type { Plan } from './plan.js';
+import { recordRefused, recordShared } from './record.js';
+import { redisOrUnavailable, Refusal, refuseOnError } from './refusal.js';
+
+/** Ends of a leader that say nothing about its followers: they have deadlines and callers of their own. */
+const LEADERS_OWN_ENDS: ReadonlySet<string> = new Set(['timeout', 'cancelled', 'rate_limited', 'internal']);
+/** With less time than this a new flight cannot end well. */
+const SHORTEST_FLIGHT_MS = 100;
+
+export async function shareOrLead(deps: GenerateDeps, call: Call, planned: Plan, flight: string): Promise<Answer | Queued> {
+  const { head } = planned;
+  for (;;) {
+    const remainingMs = Math.max(1, head.deadline - Date.now());
+    // Asked in this order on one connection: whoever finds the flight free finds the answer of the last one in the cache.
+    const [leader, hit] = await Promise.all([
+      refuseOnError(redisOrUnavailable(deps.flights.lead(flight, head.id, remainingMs))),
+      planned.cacheHash === null ? null : lookUp(deps, planned.cacheHash),
+    ]);
+    if (hit) {
+      if (leader === head.id) await deps.flights.release(flight, head.id).catch(() => undefined);
+      return fromCache(deps, call, planned, hit);
+    }
+    if (leader === head.id) return lead(deps, call, planned, flight);
+    const answer = await follow(deps, call, planned, { flight, leader });
+    if (answer) return answer;
+  }
+}
+
+async function lead(deps: GenerateDeps, call: Call, planned: Plan, flight: string): Promise<Answer> {
+  try {
+    return await ownCall(deps, call, planned);
+  } catch (error) {
+    if (error instanceof Refusal) await deps.flights.release(flight, planned.head.id).catch(() => undefined);
+    throw error;
+  }
+}
+
+interface Leader {
+  flight: string;
+  leader: string;
+}
+
+/** @returns null when the leader ended in a way that says nothing about this request: then there is a new flight. */
+async function follow(deps: GenerateDeps, call: Call, planned: Plan, { flight, leader }: Leader): Promise<Answer | null> {
+  const asker = { ...planned.head, relatedTo: leader };
+  const outcome = await joinRequest(deps, call, planned, leader).catch((error: unknown) => {
+    // The leader's row is another request's: a follower that hears no outcome writes its own.
+    if (!(error instanceof Refusal)) recordRefused(deps, asker, asGatewayError(error), 'COALESCED');
+    throw error;
+  });
+  if (outcome.status === 'ok') {
+    const result = sharedAnswer(outcome.result, { id: asker.id, createdAt: asker.createdAt, cached: false });
+    recordShared(deps, asker, outcome, 'COALESCED');
+    return { kind: 'answer', result, cacheStatus: 'COALESCED', timings: outcome.timings, replayed: false };
+  }
+  if (LEADERS_OWN_ENDS.has(outcome.error.code) && asker.deadline - Date.now() > SHORTEST_FLIGHT_MS) {
+    await deps.flights.release(flight, leader).catch(() => undefined);
+    return null;
+  }
+  const error = outcomeError(outcome);
+  recordRefused(deps, asker, error, 'COALESCED');
+  throw error;
+}
+
+const asGatewayError = (error: unknown): GatewayError =>
+  error instanceof GatewayError
+    ? error
+    : new GatewayError(error instanceof CallerGone ? 'cancelled' : 'internal', 'no outcome was heard');
