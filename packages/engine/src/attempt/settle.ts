@@ -1,0 +1,76 @@
+/** The provider call of an opened attempt, and what follows from its answer or its failure. */
+import type { LaneResult } from '@llm-gateway/queue';
+import { inputTokens, ProviderError, type UsageAttempt } from '@llm-gateway/shared';
+import { finish, keepFor } from '../finish/finish.js';
+import { okOutcome, type Trouble } from '../finish/outcome-of.js';
+import { closeFailed, closeOk } from './attempt-row.js';
+import { callProvider } from './call-provider.js';
+import { afterFailure, pauseMs } from './decide.js';
+import { giveUp, obey } from './next-step.js';
+import { reportHealth } from './report-health.js';
+import { situationOf, type Run } from './run.js';
+
+export interface Settled {
+  lane: LaneResult;
+  /** What the call used of the tokens a minute. */
+  usedTokens: number;
+}
+
+/** @param attempts the request's, the opened one last. */
+export async function callAndSettle(
+  run: Run,
+  attempts: UsageAttempt[],
+  health: { probe: boolean; hadFailures: boolean },
+): Promise<Settled> {
+  const { deps, payload, provider, model, signal } = run;
+  const earlier = attempts.slice(0, -1);
+  const opened = attempts.at(-1) as UsageAttempt;
+  const answer = await callProvider(provider, { request: payload.request, model, deadline: payload.head.deadline, signal });
+  await reportHealth(deps.lanes, provider.config.name, answer, health);
+  if (answer instanceof ProviderError) return settleFailure(run, [...earlier, closeFailed(opened, answer)], answer);
+
+  const closed = closeOk(opened, provider.config, answer);
+  const all = [...earlier, closed];
+  const outcome = okOutcome(payload.head, all, answer);
+  const keep = keepFor(payload, provider.config, outcome);
+  await finish(deps, { head: payload.head, attempts: all, outcome, own: closed, cacheStatus: payload.head.cacheStatus, keep });
+  return { lane: { kind: 'answered' }, usedTokens: inputTokens(closed.tokens) + closed.tokens.output };
+}
+
+async function settleFailure({ deps, payload, provider }: Run, attempts: UsageAttempt[], error: ProviderError): Promise<Settled> {
+  const { fault, retryAfterMs, httpStatus } = error;
+  const { name, maxRetries } = provider.config;
+  const closed = attempts.at(-1) as UsageAttempt;
+  const callsHere = attempts.filter((row) => row.provider === name && row.status === 'error').length;
+  if (fault === 'rate_limited') await deps.lanes.pause(name, Date.now() + pauseMs({ retryAfterMs, callsHere }));
+  const decision = afterFailure({
+    ...situationOf(payload),
+    fault,
+    retryAfterMs,
+    callsHere,
+    callsTotal: attempts.length,
+    maxRetries,
+  });
+  deps.logger.info(
+    { requestId: payload.head.id, provider: name, fault, httpStatus, decision: decision.kind },
+    'provider call failed',
+  );
+  const usedTokens = closed.estimated ? inputTokens(closed.tokens) : 0;
+  if (decision.kind !== 'give_up') {
+    await deps.store.closeAttempt(payload.head.id, closed, payload.hop);
+    return { lane: await obey(deps, payload, decision, error.message), usedTokens };
+  }
+  const trouble = {
+    code: decision.code,
+    message: troubleMessage(decision.code, attempts.length),
+    retryAfterMs: decision.retryAfterMs,
+  };
+  return { lane: await giveUp(deps, payload, trouble, { attempts, own: closed }), usedTokens };
+}
+
+function troubleMessage(code: Trouble['code'], calls: number): string {
+  if (code === 'cancelled') return 'the request was cancelled';
+  if (code === 'timeout') return "the request's deadline passed before a provider answered";
+  if (code === 'rate_limited') return 'the provider limits its rate, and the wait would pass the deadline';
+  return `no provider answered: ${calls} ${calls === 1 ? 'call' : 'calls'} failed, see details`;
+}
