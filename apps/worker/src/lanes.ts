@@ -22,7 +22,7 @@ export interface LanesOptions {
   belt: Pick<Belt, 'depth'>;
   logger: Logger;
   handle: (payload: GenerateJobPayload, signal: AbortSignal) => Promise<LaneResult>;
-  onPoison: (payload: GenerateJobPayload) => Promise<void>;
+  onDead: (requestId: string, why: 'poisoned' | 'unreadable') => Promise<void>;
 }
 
 export class Lanes {
@@ -69,8 +69,8 @@ export class Lanes {
   }
 
   #open(provider: string): void {
-    const { redisUrl, concurrency, workerId, logger, handle, onPoison } = this.#options;
-    this.#workers.set(provider, new LaneWorker({ provider, redisUrl, concurrency, workerId, logger, handle, onPoison }));
+    const { redisUrl, concurrency, workerId, logger, handle, onDead } = this.#options;
+    this.#workers.set(provider, new LaneWorker({ provider, redisUrl, concurrency, workerId, logger, handle, onDead }));
     logger.info({ provider }, 'lane opened');
   }
 

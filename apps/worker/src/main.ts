@@ -7,6 +7,7 @@ import {
   POISONED,
   ProviderPool,
   startReaper,
+  UNREADABLE,
   UsageWriter,
   type EngineDeps,
 } from '@llm-gateway/engine';
@@ -70,8 +71,8 @@ const lanes = new Lanes({
   belt: deps.belt,
   logger,
   handle: (payload, signal) => handleJob(deps, payload, signal),
-  onPoison: async (payload) => {
-    await endAbandoned(deps, payload.head.id, POISONED);
+  onDead: async (requestId, why) => {
+    await endAbandoned(deps, requestId, why === 'poisoned' ? POISONED : UNREADABLE);
   },
 });
 const writer = new UsageWriter(new UsageReader(streamRedis, workerId, logger), db, logger);

@@ -49,8 +49,8 @@ describe('a provider', () => {
     expect(created).toMatchObject({ ...plain, apiKeyCiphertext: null, apiKeyHint: null });
   });
 
-  it('shows nothing of a key that its last four characters would give away', async () => {
-    const created = await createProvider(fixture.db, keys, sampleProvider({ apiKey: 'short' }));
+  it('shows nothing of a key that is no longer than the hint', async () => {
+    const created = await createProvider(fixture.db, keys, sampleProvider({ apiKey: 'four' }));
     expect(created.apiKeyHint).toBe('****');
   });
 

@@ -4,7 +4,7 @@ export { estimateInput } from './attempt/attempt-row.js';
 export { cacheKey, cacheScope } from './cache-key.js';
 export { ConfigWatcher } from './config/config-watcher.js';
 export type { EngineDeps } from './deps.js';
-export { endAbandoned, POISONED } from './finish/end-abandoned.js';
+export { endAbandoned, POISONED, UNREADABLE } from './finish/end-abandoned.js';
 export { startReaper } from './finish/reaper.js';
 export { refusedEvent, sharedAnswerEvent, type Asker } from './finish/usage-log.js';
 export { ProviderPool, type ReadyProvider } from './provider-pool.js';

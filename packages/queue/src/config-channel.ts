@@ -1,6 +1,7 @@
 /** The configuration in Redis: a mirror for processes that start without PostgreSQL, and the word that it has changed. Keys in it are ciphertext. */
 import type { Redis } from 'ioredis';
-import { configSnapshot, type ConfigSnapshot } from '@llm-gateway/shared';
+import { configSnapshot, providerConfig, type ConfigSnapshot } from '@llm-gateway/shared';
+import { z } from 'zod';
 import { keys } from './keys.js';
 
 /** Writes the mirror unless it holds a newer version. KEYS mirror; ARGV version, snapshot. */
@@ -14,11 +15,17 @@ export async function writeConfigMirror(redis: Redis, snapshot: ConfigSnapshot):
   await redis.eval(MIRROR, 1, keys.configMirror, snapshot.version, JSON.stringify(snapshot));
 }
 
+const looseMirror = z.looseObject({ providers: z.array(z.unknown()) });
+
 /** @returns null where there is no mirror, or none that this build understands. */
 export async function readConfigMirror(redis: Redis): Promise<ConfigSnapshot | null> {
   const json = await redis.get(keys.configMirror);
   if (json === null) return null;
-  const parsed = configSnapshot.safeParse(JSON.parse(json));
+  const mirror = looseMirror.safeParse(JSON.parse(json));
+  if (!mirror.success) return null;
+  // A build that is newer than this one may have written it: what cannot be understood is left out, alone.
+  const rows = mirror.data.providers.map((row) => providerConfig.safeParse(row));
+  const parsed = configSnapshot.safeParse({ ...mirror.data, providers: rows.flatMap((row) => (row.success ? [row.data] : [])) });
   return parsed.success ? parsed.data : null;
 }
 

@@ -29,7 +29,7 @@ export const requestHead = z.object({
 export type RequestHead = z.infer<typeof requestHead>;
 
 export const generateJobPayload = z.object({
-  /** Grows when a worker of the previous build could not understand the payload. */
+  /** Grows with a change that a worker of the previous build must not carry out. Such a worker leaves the job to a newer one. */
   v: z.literal(1),
   head: requestHead,
   request: generateRequest,

@@ -8,7 +8,7 @@ export { generateJob, type GenerateJobPayload, type RequestHead } from './genera
 export { LaneWorker, type LaneResult } from './lane-worker.js';
 export { readAllowance, type Allowance } from './lanes/allowance.js';
 export { LaneHealth, type LaneCheck, type LaneStatus } from './lanes/lane-health.js';
-export { Limiter, type Admission, type LaneLimits, type Permit } from './lanes/limiter.js';
+export { hasLimits, Limiter, type Admission, type LaneLimits, type Permit } from './lanes/limiter.js';
 export { connectRedis, evictionWarning, waitUntilReady } from './redis/connect.js';
 export { Flights, type IdempotencyRecord } from './request/flights.js';
 export { outcomeError, type ErrorOutcome, type OkOutcome, type Outcome } from './request/outcome.js';

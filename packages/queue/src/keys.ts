@@ -12,9 +12,10 @@ export const keys = {
   request: requestKey('req'),
   /** String: the outcome. Written once. */
   result: requestKey('res'),
-  /** Stream of usage events of one shard, and the events that PostgreSQL refuses. */
+  /** Stream of usage events of one shard. */
   usage: (shard: string) => `lgw:${shard}:usage`,
-  deadUsage: (shard: string) => `lgw:${shard}:usage:dead`,
+  /** Beside it: the events that PostgreSQL refuses. */
+  deadUsage: (usageStream: string) => `${usageStream}:dead`,
   /** Sorted set: unfinished requests of one shard by the time at which they are given up. */
   unfinished: (shard: string) => `lgw:${shard}:unfinished`,
 

@@ -1,6 +1,7 @@
 /** The taking end of one provider's queue. What is done with a job is the handler's; this is the part that knows BullMQ. */
 import { DelayedError, UnrecoverableError, Worker, type Job } from 'bullmq';
 import type { Logger } from '@llm-gateway/shared';
+import { z } from 'zod';
 import { generateJob, generateJobPayload, type GenerateJobPayload } from './generate-job.js';
 import { keys } from './keys.js';
 import { bullConnection } from './redis/connect.js';
@@ -16,11 +17,14 @@ export interface LaneWorkerOptions {
   logger: Logger;
   /** @param signal aborts when the request is cancelled. */
   handle: (payload: GenerateJobPayload, signal: AbortSignal) => Promise<LaneResult>;
-  /** A job that BullMQ failed without running it: its workers died too often. */
-  onPoison: (payload: GenerateJobPayload) => Promise<void>;
+  /** Ends the request of a job that cannot be run: `poisoned`, its workers died too often; `unreadable`, no build here understands it. */
+  onDead: (requestId: string, why: 'poisoned' | 'unreadable') => Promise<void>;
 }
 
 const STALLED_TOO_OFTEN = /stalled more than/;
+const PASS_OVER_MS = 1_000;
+/** What every build's payload has, whatever else it holds. */
+const jobEssence = z.looseObject({ head: z.looseObject({ id: z.string(), deadline: z.number() }) });
 
 export class LaneWorker {
   readonly #worker: Worker;
@@ -41,7 +45,8 @@ export class LaneWorker {
     });
     this.#worker.on('error', (error) => logger.debug({ err: error, provider }, 'worker connection failed, reconnecting'));
     this.#worker.on('failed', (job, error) => {
-      if (job && STALLED_TOO_OFTEN.test(error.message)) void this.#poisoned(job);
+      const essence = jobEssence.safeParse(job?.data);
+      if (essence.success && STALLED_TOO_OFTEN.test(error.message)) void this.#end(essence.data.head.id, 'poisoned');
     });
   }
 
@@ -61,7 +66,7 @@ export class LaneWorker {
 
   async #process(job: Job, token: string | undefined): Promise<string> {
     const parsed = generateJobPayload.safeParse(job.data);
-    if (!parsed.success) throw new UnrecoverableError('the job has a payload that this build does not understand');
+    if (!parsed.success) return this.#passOver(job, token);
     const { id } = parsed.data.head;
     const controller = new AbortController();
     this.#active.set(id, controller);
@@ -86,14 +91,24 @@ export class LaneWorker {
     }
   }
 
-  async #poisoned(job: Job): Promise<void> {
-    const parsed = generateJobPayload.safeParse(job.data);
-    if (!parsed.success) return;
+  /** A job of another build, during a rolling update: it is left to a worker that understands it for as long as there is time. */
+  async #passOver(job: Job, token: string | undefined): Promise<never> {
+    const essence = jobEssence.safeParse(job.data);
+    const retryAt = Date.now() + PASS_OVER_MS;
+    if (essence.success && retryAt < essence.data.head.deadline) {
+      await job.moveToDelayed(retryAt, token);
+      throw new DelayedError();
+    }
+    if (essence.success) await this.#end(essence.data.head.id, 'unreadable');
+    throw new UnrecoverableError('the job has a payload that this build does not understand');
+  }
+
+  async #end(requestId: string, why: 'poisoned' | 'unreadable'): Promise<void> {
     try {
-      await this.#options.onPoison(parsed.data);
+      await this.#options.onDead(requestId, why);
     } catch (error) {
       // The sweep of the waiting side and the reaper end it as well.
-      this.#options.logger.warn({ err: error, requestId: parsed.data.head.id }, 'could not end a poisoned request');
+      this.#options.logger.warn({ err: error, requestId, why }, 'could not end a request whose job is dead');
     }
   }
 }

@@ -47,7 +47,7 @@ function payload(provider: string, overrides: { id?: string; priority?: number }
 function serve(
   provider: string,
   handle: (payload: GenerateJobPayload, signal: AbortSignal) => Promise<LaneResult>,
-  onPoison: (job: GenerateJobPayload) => Promise<void> = async () => undefined,
+  onDead: (requestId: string, why: string) => Promise<void> = async () => undefined,
 ): LaneWorker {
   const worker = new LaneWorker({
     provider,
@@ -56,7 +56,7 @@ function serve(
     workerId: `w-${provider}`,
     logger,
     handle,
-    onPoison,
+    onDead,
   });
   workers.push(worker);
   return worker;
@@ -100,10 +100,10 @@ describe('a job', () => {
     await belt.enqueue(job);
     await until(() => starts === 1);
     await admin.del(`${jobKey('twins', job.head.id)}:lock`);
-    await until(() => starts === 2, 15_000);
+    await until(() => starts === 2, 30_000);
     finishFirst();
     await until(async () => (await belt.state('twins', job.head.id, 0)) === 'completed');
-  }, 30_000);
+  }, 40_000);
 
   it('that stalled too often is failed without being run, and its request is still ended', async () => {
     const job = payload('poison');
@@ -113,7 +113,7 @@ describe('a job', () => {
     serve(
       'poison',
       () => stuck.then(answered),
-      async ({ head }) => void ended.push(head.id),
+      async (requestId) => void ended.push(requestId),
     );
     await belt.enqueue(job);
     await until(async () => (await belt.state('poison', job.head.id, 0)) === 'active');
@@ -180,4 +180,25 @@ describe('an API replica', () => {
       await doomed.close();
     }
   }, 20_000);
+});
+
+describe('a job of another build', () => {
+  it('is left to a worker that understands it while there is time, and ended with a clear word when there is none', async () => {
+    const patient = payload('newer');
+    const ended: [string, string][] = [];
+    const handled: string[] = [];
+    const handle = async ({ head }: GenerateJobPayload): Promise<LaneResult> => {
+      handled.push(head.id);
+      return { kind: 'answered' };
+    };
+    serve('newer', handle, async (requestId, why) => void ended.push([requestId, why]));
+    await belt.enqueue({ ...patient, v: 2 } as unknown as GenerateJobPayload);
+    const late = payload('newer');
+    late.head.deadline = Date.now();
+    await belt.enqueue({ ...late, v: 2 } as unknown as GenerateJobPayload);
+    await until(async () => (await belt.state('newer', late.head.id, 0)) === 'failed');
+    expect(ended).toEqual([[late.head.id, 'unreadable']]);
+    expect(await belt.state('newer', patient.head.id, 0)).toBe('waiting');
+    expect(handled).toEqual([]);
+  });
 });

@@ -68,6 +68,8 @@ export const configSnapshot = z.object({
   version: z.int(),
   providers: z.array(providerConfig),
   overrides: z.array(customerOverride),
+  /** Names of providers that this build cannot understand, and leaves out. */
+  unreadable: z.array(z.string()).default([]),
 });
 export type ConfigSnapshot = z.infer<typeof configSnapshot>;
 

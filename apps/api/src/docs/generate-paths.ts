@@ -56,7 +56,6 @@ const requestHeaders = z.object({
 
 const responseHeaders = z.object({
   'X-Cache': z.enum(['HIT', 'MISS', 'REFRESH', 'BYPASS', 'COALESCED']).optional(),
-  'X-Gateway-Mode': z.literal('direct').optional().describe('Made without Redis.'),
   'Server-Timing': z.string().optional(),
   'Idempotency-Replayed': z.literal('true').optional().describe('The first result of the Idempotency-Key, given again.'),
   'X-RateLimit-Limit-Requests': z

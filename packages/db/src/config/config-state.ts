@@ -1,20 +1,26 @@
 import type { ConfigSnapshot } from '@llm-gateway/shared';
 import { query, transaction, type Db, type Queryable } from '../connection/database.js';
 import { toOverride, withProviderName } from './override-rows.js';
-import { toProvider } from './provider-rows.js';
+import { isReadable, toProvider } from './provider-rows.js';
 
 /** @returns a number that grows with every change of a provider or an override. One cheap read, made to be polled. */
 export async function configVersion(db: Db): Promise<number> {
   return query(db, readVersion);
 }
 
-/** @returns all that routing needs as it stood at one moment, with its version. */
+/** @returns all that routing needs as it stood at one moment, with its version. One unreadable row does not take the others along. */
 export async function loadSnapshot(db: Db): Promise<ConfigSnapshot> {
   const read = async (tx: Queryable): Promise<ConfigSnapshot> => {
     const version = await readVersion(tx);
     const providers = await tx.providerConfig.findMany({ orderBy: [{ priority: 'asc' }, { name: 'asc' }] });
     const overrides = await tx.customerOverride.findMany({ orderBy: { id: 'asc' }, include: withProviderName });
-    return { version, providers: providers.map(toProvider), overrides: overrides.map(toOverride) };
+    const [readable, unreadable] = [providers.filter(isReadable), providers.filter((row) => !isReadable(row))];
+    return {
+      version,
+      providers: readable.map(toProvider),
+      overrides: overrides.map(toOverride),
+      unreadable: unreadable.map((row) => row.name),
+    };
   };
   // Every read of a repeatable-read transaction sees the moment of its first.
   return transaction(db, read, 'RepeatableRead');

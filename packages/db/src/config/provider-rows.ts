@@ -21,12 +21,16 @@ export interface ProviderInput {
   pricing: ProviderPricing | null;
 }
 
-/** A row in the shared vocabulary. @throws ZodError for a row that this version of the gateway cannot understand. */
+/** Does this build understand the row? During a rolling update one may stand there that only the next build does. */
+export const isReadable = (row: ProviderRow): boolean =>
+  providerType.safeParse(row.type).success && providerPricing.nullable().safeParse(row.pricing).success;
+
+/** A row in the shared vocabulary. @throws ZodError for one that is not {@link isReadable}. */
 export function toProvider(row: ProviderRow): ProviderConfig {
   return {
     ...row,
     type: providerType.parse(row.type),
-    pricing: row.pricing === null ? null : providerPricing.parse(row.pricing),
+    pricing: providerPricing.nullable().parse(row.pricing),
     createdAt: row.createdAt.toISOString(),
     updatedAt: row.updatedAt.toISOString(),
   };
@@ -42,11 +46,11 @@ export function toColumns<T extends Partial<ProviderInput>>(keys: EncryptionKeys
   };
 }
 
-/** Enough to recognise a key by, and only where it leaves most of the key unknown. */
+/** Enough to recognise a key by; no vendor's keys are so short that this gives one away. */
 const HINT_LENGTH = 4;
 
 function keyColumns(keys: EncryptionKeys, id: string, apiKey: string | null) {
   if (apiKey === null) return { apiKeyCiphertext: null, apiKeyHint: null };
-  const apiKeyHint = apiKey.length >= 3 * HINT_LENGTH ? apiKey.slice(-HINT_LENGTH) : '****';
+  const apiKeyHint = apiKey.length > HINT_LENGTH ? apiKey.slice(-HINT_LENGTH) : '****';
   return { apiKeyCiphertext: encryptSecret(keys, apiKey, id), apiKeyHint };
 }

@@ -5,7 +5,7 @@
  * Think of every line as the last one that this process executes: the job runs again elsewhere, finds the attempt opened
  * here, and goes on behind it.
  */
-import { laneOf, type GenerateJobPayload, type LaneResult } from '@llm-gateway/queue';
+import { hasLimits, laneOf, type GenerateJobPayload, type LaneResult } from '@llm-gateway/queue';
 import type { UsageAttempt } from '@llm-gateway/shared';
 import type { EngineDeps } from '../deps.js';
 import type { Trouble } from '../finish/outcome-of.js';
@@ -26,6 +26,9 @@ export async function attempt(deps: EngineDeps, payload: GenerateJobPayload, sig
   if (!provider) return leaveLane(deps, payload, `provider ${lane.provider} is no longer there or disabled`);
   const run: Run = { deps, payload, provider, model: lane.model, signal };
 
+  // Before the wait for a slot, which may be long: a lane with an open circuit is left at once.
+  if (hasLimits(provider.config) && (await deps.lanes.isOpen(provider.config.name)))
+    return leaveLane(deps, payload, circuitOpen(run));
   const askedAt = Date.now();
   const admission = await deps.limiter.admit(provider.config.name, provider.config, slotFor(run));
   if (admission.kind === 'wait') return whenLaneIsBlocked(run, admission.untilMs, 'its limits are used up');
@@ -36,7 +39,7 @@ export async function attempt(deps: EngineDeps, payload: GenerateJobPayload, sig
     if (overMeanwhile) return await giveUp(deps, payload, overMeanwhile);
     const health = await deps.lanes.check(provider.config.name);
     if (health.kind === 'paused') return await whenLaneIsBlocked(run, health.until, 'it asked to be left alone');
-    if (health.kind === 'open') return await leaveLane(deps, payload, `the circuit of ${provider.config.name} is open`);
+    if (health.kind === 'open') return await leaveLane(deps, payload, circuitOpen(run));
     const attempts = await open(run, Date.now() - askedAt);
     if (typeof attempts === 'string') {
       if (health.probe) await deps.lanes.probeInconclusive(provider.config.name);
@@ -54,6 +57,8 @@ function slotFor({ payload: { head, request }, provider: { config } }: Run) {
   const longestCallMs = Math.min(head.deadline - Date.now(), config.timeoutMs ?? Infinity) + SLOT_SLACK_MS;
   return { weight: estimateInput(request) + (request.max_tokens ?? 0), deadline: head.deadline, longestCallMs };
 }
+
+const circuitOpen = ({ provider }: Run): string => `the circuit of ${provider.config.name} is open`;
 
 /** @returns the attempts so far with the new one last; or why none was opened. */
 async function open({ deps, payload, provider, model }: Run, limiterMs: number): Promise<UsageAttempt[] | 'done' | 'superseded'> {

@@ -14,7 +14,7 @@ export interface ConfigWatcherOptions {
 }
 
 export class ConfigWatcher {
-  #snapshot: ConfigSnapshot = { version: -1, providers: [], overrides: [] };
+  #snapshot: ConfigSnapshot = { version: -1, providers: [], overrides: [], unreadable: [] };
   #loading: Promise<void> | null = null;
   #again = false;
   #timer: NodeJS.Timeout | undefined;
@@ -109,6 +109,9 @@ export class ConfigWatcher {
 
   #adopt(snapshot: ConfigSnapshot): void {
     this.#snapshot = snapshot;
+    const { unreadable } = snapshot;
+    if (unreadable.length > 0)
+      this.#options.logger.error({ unreadable }, 'these providers cannot be understood by this build and are left out');
     for (const listener of this.#listeners) listener(snapshot);
   }
 

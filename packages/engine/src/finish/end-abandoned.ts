@@ -21,4 +21,8 @@ export const POISONED: Trouble = {
   code: 'provider_error',
   message: 'the request was given up, because the worker processes that took it ended without an answer several times',
 };
+export const UNREADABLE: Trouble = {
+  code: 'internal',
+  message: 'no worker of this version understands the request; finish the update of the workers',
+};
 export const LOST: Trouble = { code: 'timeout', message: 'nobody finished the request before its deadline' };

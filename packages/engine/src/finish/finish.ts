@@ -1,6 +1,6 @@
 /** Ending a request: exactly once, whoever does it. */
 import type { GenerateJobPayload, OkOutcome, Outcome, RequestHead } from '@llm-gateway/queue';
-import type { CacheStatus, GenerateRequest, ProviderConfig, UsageAttempt } from '@llm-gateway/shared';
+import { nanoToUsd, type CacheStatus, type GenerateRequest, type ProviderConfig, type UsageAttempt } from '@llm-gateway/shared';
 import { cacheKey } from '../cache-key.js';
 import type { EngineDeps } from '../deps.js';
 import { costOf, errorOutcome, timingsOf, wireAttempts, type Trouble } from './outcome-of.js';
@@ -90,7 +90,7 @@ async function staleAnswer(
       ...entry.result,
       id: head.id,
       cached: true,
-      cost_usd: costNanoUsd === null ? null : costNanoUsd / 1e9,
+      cost_usd: costNanoUsd === null ? null : nanoToUsd(costNanoUsd),
       latency_ms: now - head.createdAt,
       queue_ms: timingsOf(head, attempts, now).queueMs,
       attempts: wireAttempts(attempts),

@@ -84,6 +84,12 @@ export class LaneHealth {
     return probing === 'OK' ? { kind: 'go', probe: true, hadFailures: true } : { kind: 'open', until: now + FIRST_COOLDOWN_MS };
   }
 
+  /** {@link check} without taking a probe: whether it is of any use to wait for a slot. */
+  async isOpen(provider: string): Promise<boolean> {
+    const circuit = await this.#redis.get(keys.circuit(provider));
+    return circuit !== null && (JSON.parse(circuit) as CircuitRecord).openUntil > Date.now();
+  }
+
   /** No replica calls the provider before `until` (epoch ms). @returns the pause in force. */
   async pause(provider: string, until: number): Promise<number> {
     const now = Date.now();

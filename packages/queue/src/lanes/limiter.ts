@@ -30,7 +30,6 @@ export interface Permit {
 export type Admission = { kind: 'permit'; permit: Permit } | { kind: 'wait'; untilMs: number };
 
 interface Lane {
-  limits: LaneLimits;
   calls: Gate | null;
   tokens: Gate | null;
 }
@@ -59,7 +58,7 @@ export class Limiter {
 
   /** Takes a slot. @returns a permit; or the time (epoch ms) before which there can be none, at most the call's deadline or the next minute. */
   async admit(provider: string, limits: LaneLimits, call: GateCall): Promise<Admission> {
-    if (isUnlimited(limits) && !this.#lanes.has(provider)) return { kind: 'permit', permit: UNLIMITED };
+    if (!hasLimits(limits) && !this.#lanes.has(provider)) return { kind: 'permit', permit: UNLIMITED };
     const lane = await this.#lane(provider, limits);
     if (!lane) return { kind: 'permit', permit: UNLIMITED };
     const slot = (await lane.calls?.take({ ...call, weight: 1 })) ?? null;
@@ -114,7 +113,7 @@ export class Limiter {
         ? this.#gate(limiterId(provider, 'tokens'), { maxConcurrent: null, ...perMinute(limits.tpmLimit) })
         : null,
     ]);
-    return { limits, calls, tokens };
+    return { calls, tokens };
   }
 
   async #gate(id: string, settings: Settings): Promise<Gate> {
@@ -144,8 +143,8 @@ export class Limiter {
   }
 }
 
-const isUnlimited = (limits: LaneLimits): boolean =>
-  limits.rpmLimit === null && limits.tpmLimit === null && limits.maxConcurrency === null;
+export const hasLimits = (limits: LaneLimits): boolean =>
+  limits.rpmLimit !== null || limits.tpmLimit !== null || limits.maxConcurrency !== null;
 
 const sameLimits = (a: LaneLimits, b: LaneLimits): boolean =>
   a.rpmLimit === b.rpmLimit && a.tpmLimit === b.tpmLimit && a.maxConcurrency === b.maxConcurrency;

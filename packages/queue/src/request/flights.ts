@@ -1,7 +1,7 @@
 /** Who leads: of identical cacheable requests, and of requests with the same idempotency key, one makes the provider call and the others share it. */
 import type { Redis } from 'ioredis';
 import { keys } from '../keys.js';
-import { RELEASE, REPLACE } from './scripts.js';
+import { RELEASE } from './scripts.js';
 
 /** A flight outlives its leader's deadline by this, so that a leader whose worker died is still found. */
 const FLIGHT_SLACK_MS = 60_000;
@@ -9,7 +9,6 @@ const IDEMPOTENCY_TTL_SECONDS = 86_400;
 
 interface ScriptedRedis extends Redis {
   lgwRelease(key: string, value: string): Promise<number>;
-  lgwReplace(key: string, expected: string, value: string, ttlMs: number): Promise<number>;
 }
 
 export interface IdempotencyRecord {
@@ -22,7 +21,6 @@ export class Flights {
 
   constructor(redis: Redis) {
     redis.defineCommand('lgwRelease', { numberOfKeys: 1, lua: RELEASE });
-    redis.defineCommand('lgwReplace', { numberOfKeys: 1, lua: REPLACE });
     this.#redis = redis as ScriptedRedis;
   }
 
@@ -30,12 +28,6 @@ export class Flights {
   async lead(flight: string, requestId: string, remainingMs: number): Promise<string> {
     const leader = await this.#redis.set(keys.flight(flight), requestId, 'PX', remainingMs + FLIGHT_SLACK_MS, 'NX', 'GET');
     return leader ?? requestId;
-  }
-
-  /** Takes a flight over from a leader that ended without an answer for us. @returns false when somebody else was faster. */
-  async takeOver(flight: string, from: string, requestId: string, remainingMs: number): Promise<boolean> {
-    const replaced = await this.#redis.lgwReplace(keys.flight(flight), from, requestId, remainingMs + FLIGHT_SLACK_MS);
-    return replaced === 1;
   }
 
   async release(flight: string, requestId: string): Promise<void> {

@@ -93,7 +93,7 @@ export class UsageReader {
   /** An event that the database refuses goes aside, whole, with the reason; it never holds up the others. */
   async bury(entry: Pick<UsageEntry, 'stream' | 'entryId' | 'json'>, reason: string): Promise<void> {
     const transaction = this.#redis.multi();
-    transaction.xadd(`${entry.stream}:dead`, '*', FIELD, entry.json, 'reason', reason.slice(0, 500));
+    transaction.xadd(keys.deadUsage(entry.stream), '*', FIELD, entry.json, 'reason', reason.slice(0, 500));
     transaction.xack(entry.stream, GROUP, entry.entryId);
     transaction.xdel(entry.stream, entry.entryId);
     await execOrThrow(transaction);
