@@ -8,7 +8,6 @@ type CachedBy = Pick<ProviderConfig, 'type' | 'baseUrl'> & { model: string };
 
 /** Everything that can change the answer, and who may share it, as one hash. */
 export function cacheKey(answerer: CachedBy, request: GenerateRequest, scope: string): string {
-  const { system, max_tokens, temperature, top_p, seed, stop, response_format } = request;
   return canonicalHash({
     schema: CACHE_SCHEMA,
     scope,
@@ -16,14 +15,23 @@ export function cacheKey(answerer: CachedBy, request: GenerateRequest, scope: st
     baseUrl: effectiveBaseUrl(answerer.type, answerer.baseUrl),
     model: answerer.model,
     messages: conversation(request),
-    system,
-    max_tokens,
-    temperature,
-    top_p,
-    seed,
+    parameters: parametersOf(request),
+  });
+}
+
+/**
+ * By subtraction: a field that is added to requests changes the key until somebody says that it cannot change the answer.
+ * Forgetting it costs a cache hit; the other way round it would serve the wrong answer.
+ */
+function parametersOf(request: GenerateRequest) {
+  const { service, customer_id, provider, model, prompt, messages, ...withoutOrigin } = request;
+  const { cache, fallback, priority, timeout_ms, metadata, ...parameters } = withoutOrigin;
+  const { stop, response_format } = parameters;
+  return {
+    ...parameters,
     stop: typeof stop === 'string' ? [stop] : stop,
     response_format: response_format?.type === 'text' ? undefined : response_format,
-  });
+  };
 }
 
 /** @returns whom an answer belongs to. Unless the request widens it: its customer, else its service. */

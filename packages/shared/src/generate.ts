@@ -32,21 +32,30 @@ export const cacheOptions = z.strictObject({
 
 const stopText = wireText(500).min(1, 'must not be empty');
 
+/**
+ * What a caller asks of the model beside the conversation, named here and nowhere else: the request's schema takes it over, the
+ * cache key hashes it, and the engine's mapping to a provider call does not compile while it leaves one out.
+ */
+export const generationParameters = {
+  system: wireText(MAX_TEXT).min(1, 'must not be empty').optional(),
+  max_tokens: z.int().min(1).max(1_000_000).optional(),
+  temperature: z.number().min(0).max(2).optional(),
+  top_p: z.number().min(0).max(1).optional(),
+  stop: z.union([stopText, z.array(stopText).min(1).max(16)]).optional(),
+  seed: z.int().optional(),
+  response_format: responseFormat.optional(),
+};
+export type GenerationParameters = z.infer<z.ZodObject<typeof generationParameters>>;
+
 export const generateRequest = z
   .strictObject({
     service: wireName(64).optional().describe('Which service asks; required unless the key belongs to one service.'),
     customer_id: wireName(128).optional().describe('Whom it is for: overrides, budgets and analytics.'),
     prompt: wireText(MAX_TEXT).min(1, 'must not be empty').optional().describe('Shorthand for one user message.'),
     messages: z.array(chatMessage).min(1, 'must not be empty').max(1_000).optional(),
-    system: wireText(MAX_TEXT).min(1, 'must not be empty').optional(),
     provider: wireName(40).optional().describe('Pin a provider by name, or by type, meaning its first enabled one.'),
     model: wireName(200).optional(),
-    max_tokens: z.int().min(1).max(1_000_000).optional(),
-    temperature: z.number().min(0).max(2).optional(),
-    top_p: z.number().min(0).max(1).optional(),
-    stop: z.union([stopText, z.array(stopText).min(1).max(16)]).optional(),
-    seed: z.int().optional(),
-    response_format: responseFormat.optional(),
+    ...generationParameters,
     cache: cacheOptions.optional(),
     fallback: z.boolean().default(true).describe('May other providers be tried.'),
     priority: z.int().min(1).max(10).default(5).describe('Place in the provider queue, 1 first.'),
