@@ -8,6 +8,8 @@ import type { GenerateCaller } from './deps.js';
 /** How long a result waits for callers who come back: by idempotency key or job id a day, otherwise minutes. */
 const KEPT_RESULT_SECONDS = 86_400;
 const RESULT_SECONDS = 300;
+/** A result outlives its flight, whose key may be left behind by a worker that died: who finds the key must find the result. */
+const RESULT_AFTER_DEADLINE_SECONDS = 180;
 
 export interface Plan {
   head: RequestHead;
@@ -64,7 +66,9 @@ export function plan(snapshot: ConfigSnapshot, caller: GenerateCaller, request: 
     flight,
     cacheStatus: mode === 'off' ? 'BYPASS' : mode === 'refresh' ? 'REFRESH' : 'MISS',
     cache: mode === 'off' ? null : { ttlSeconds: request.cache?.ttl_seconds ?? options.cacheTtlSeconds, scope },
-    resultTtlSeconds: keeps ? KEPT_RESULT_SECONDS : RESULT_SECONDS,
+    resultTtlSeconds: keeps
+      ? KEPT_RESULT_SECONDS
+      : Math.max(RESULT_SECONDS, Math.ceil(request.timeout_ms / 1_000) + RESULT_AFTER_DEADLINE_SECONDS),
     priority: request.priority,
     lanes: candidates.map((candidate) => candidate.provider),
     relatedTo: null,
