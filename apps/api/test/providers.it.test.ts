@@ -78,6 +78,12 @@ describe('creating a provider', () => {
     expect(JSON.stringify(api.log.lines())).not.toContain('0123456789');
   });
 
+  it('wants no key for a server that may want none', async () => {
+    const base_url = 'https://llm.example.com/v1';
+    expect((await create({ type: 'llama', api_key: null, base_url })).status).toBe(201);
+    expect((await create({ type: 'custom', api_key: null, base_url, default_model: 'mine' })).status).toBe(201);
+  });
+
   it('uses the first allowed model where no default is given', async () => {
     expect((await create({ models: ['gpt-5', 'gpt-4o'] })).body.default_model).toBe('gpt-5');
   });
@@ -96,6 +102,16 @@ describe('creating a provider', () => {
     ],
     ['what a custom provider needs', { name: 'c', type: 'custom' }, ['base_url', 'default_model']],
     ['the key that a vendor needs', { name: 'c', type: 'claude' }, ['api_key']],
+    [
+      'the key that a vendor needs behind a proxy as well',
+      { name: 'c', type: 'claude', base_url: 'https://proxy.example.com' },
+      ['api_key'],
+    ],
+    [
+      'the key that Together needs under its own URL',
+      { name: 'c', type: 'llama', base_url: 'https://api.together.xyz/v1/' },
+      ['api_key'],
+    ],
     [
       'a default model that is not allowed',
       { name: 'c', type: 'openai', api_key: SECRET, default_model: 'x', models: ['y'] },

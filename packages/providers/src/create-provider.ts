@@ -3,6 +3,7 @@ import { effectiveBaseUrl } from './base-url.js';
 import { agentFor } from './egress/agent.js';
 import { checkBaseUrl } from './egress/check-base-url.js';
 import { openExchange } from './http/exchange.js';
+import { needsKey } from './needs-key.js';
 import type { Provider, ProviderAnswer, ProviderCall, ProviderConnection, VendorGenerate } from './provider.js';
 import { chatCompletions } from './vendors/chat-completions.js';
 import { claude } from './vendors/claude.js';
@@ -49,7 +50,7 @@ function connectionProblem({ type, apiKey, baseUrl, egressAllow }: ProviderConne
   const refused = checkBaseUrl(effective, egressAllow);
   // Not the caller's mistake: a fault that lets another provider be asked.
   if (refused !== null) return { fault: 'network', message: refused } as const;
-  // A self-hosted Llama may want no key; the vendors' own endpoints all do.
-  const keyOptional = type === 'custom' || (type === 'llama' && baseUrl !== null);
-  return apiKey === null && !keyOptional ? ({ fault: 'auth', message: `this ${type} provider has no API key` } as const) : null;
+  return apiKey === null && needsKey(type, baseUrl)
+    ? ({ fault: 'auth', message: `this ${type} provider has no API key` } as const)
+    : null;
 }

@@ -94,6 +94,20 @@ describe('a call priced from the table', () => {
   });
 });
 
+describe('a call to the server that its type means unless told', () => {
+  it.each<[ProviderType, string, string]>([
+    ['claude', 'claude-haiku-4-5', 'https://api.anthropic.com/v1'],
+    ['openai', 'gpt-4o-mini', 'https://api.openai.com/v1'],
+    ['gemini', 'gemini-2.5-flash', 'https://generativelanguage.googleapis.com/v1beta'],
+    ['llama', 'meta-llama/Llama-3.3-70B-Instruct-Turbo', 'https://api.together.xyz/v1'],
+    ['mistral', 'mistral-small-latest', 'https://api.mistral.ai/v1'],
+  ])('costs the same for %s with and without its URL', (type, model, baseUrl) => {
+    const without = price(type, model, { uncachedInput: 100, output: 50 });
+    expect(without.costNanoUsd).toBeGreaterThan(0);
+    expect(price(type, model, { uncachedInput: 100, output: 50 }, { baseUrl })).toEqual(without);
+  });
+});
+
 describe('a call without a known price', () => {
   it.each<[string, ProviderType, string, string | undefined]>([
     ['an unknown model', 'openai', 'no-such-model', undefined],

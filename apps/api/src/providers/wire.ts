@@ -1,5 +1,5 @@
 /** Providers as callers write and read them. */
-import { checkBaseUrl, type EgressRules } from '@llm-gateway/providers';
+import { checkBaseUrl, needsKey, type EgressRules } from '@llm-gateway/providers';
 import type { ProviderInput } from '@llm-gateway/db';
 import { providerPricing, providerType, wireName, wireText, type ProviderConfig, type ProviderType } from '@llm-gateway/shared';
 import { z } from 'zod';
@@ -12,7 +12,10 @@ const secret = wireText(4_096).regex(/^[\x21-\x7e]+$/, 'must be printable ASCII 
 const fields = (egress: EgressRules) => ({
   name: z.string().regex(/^[a-z0-9-]{1,40}$/, 'must be 1 to 40 of a-z, 0-9 and -'),
   type: providerType,
-  api_key: secret.nullable().meta({ writeOnly: true, description: 'Write only; reads give `api_key_hint`.' }),
+  api_key: secret.nullable().meta({
+    writeOnly: true,
+    description: 'Write only; reads give `api_key_hint`. Required but for `custom`, and for `llama` away from Together AI.',
+  }),
   base_url: wireText(2_048)
     .superRefine((url, context) => {
       const problem = checkBaseUrl(url, egress);
@@ -64,8 +67,7 @@ export function missingFields(value: Incomplete): { path: string; message: strin
   if (value.type === 'custom' && !value.default_model && !value.models?.length) {
     missing.push({ path: 'default_model', message: 'is required for a custom provider' });
   }
-  // A vendor's own address wants a key; what stands behind another address may not.
-  if (value.type !== 'custom' && !value.base_url && !value.api_key)
+  if (!value.api_key && needsKey(value.type, value.base_url ?? null))
     missing.push({ path: 'api_key', message: 'is required for this type of provider' });
   return missing;
 }

@@ -5,6 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { calcPrice, type Usage } from '@pydantic/genai-prices';
 import { inputTokens, usdToNano, type ProviderType, type TokenBuckets } from '@llm-gateway/shared';
 import { z } from 'zod';
+import { effectiveBaseUrl } from '../base-url.js';
 import { unpriced, type PricedCall, type PricedTokens } from './priced-tokens.js';
 
 /** Types that are one vendor whatever URL leads there (a proxy keeps the vendor's prices). The others are whom their URL says. */
@@ -14,7 +15,6 @@ const TABLE_IDS: Partial<Record<ProviderType, string>> = {
   gemini: 'google',
   mistral: 'mistral',
 };
-const TOGETHER = 'together';
 
 const TABLE = `genai-prices@${installedVersion()}`;
 
@@ -27,7 +27,7 @@ function installedVersion(): string {
 
 export function priceFromTable({ type, baseUrl, model, tokens, at }: PricedCall): PricedTokens {
   const where = tableEntry(type, baseUrl);
-  const result = where && calcPrice(toUsage(tokens), model.replace(/^models\//, ''), { ...where, timestamp: at });
+  const result = calcPrice(toUsage(tokens), model.replace(/^models\//, ''), { ...where, timestamp: at });
   if (!result) return unpriced(`no price for model ${model} of provider type ${type} in price table ${TABLE}`);
   // Without its own price the table would count a 1-hour write as a 5-minute one, which costs 1.25 instead of 2 times the
   // input. Source: https://platform.claude.com/docs/en/about-claude/pricing (prompt caching).
@@ -37,11 +37,9 @@ export function priceFromTable({ type, baseUrl, model, tokens, at }: PricedCall)
   return { costNanoUsd: usdToNano(result.total_price), unpricedReason: null, priceVersion: TABLE };
 }
 
-function tableEntry(type: ProviderType, baseUrl: string | null): { providerId: string } | { providerApiUrl: string } | null {
+function tableEntry(type: ProviderType, baseUrl: string | null): { providerId: string } | { providerApiUrl: string } {
   const id = TABLE_IDS[type];
-  if (id) return { providerId: id };
-  if (baseUrl !== null) return { providerApiUrl: baseUrl };
-  return type === 'llama' ? { providerId: TOGETHER } : null;
+  return id ? { providerId: id } : { providerApiUrl: effectiveBaseUrl(type, baseUrl) };
 }
 
 /** The table's totals include their parts: input all cached tokens, cache writes those of one hour. */
