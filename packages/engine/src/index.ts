@@ -7,5 +7,5 @@ export type { EngineDeps } from './deps.js';
 export { endAbandoned, POISONED, UNREADABLE } from './finish/end-abandoned.js';
 export { startReaper } from './finish/reaper.js';
 export { refusedEvent, sharedAnswerEvent, type Asker } from './finish/usage-log.js';
-export { ProviderPool, type ReadyProvider } from './provider-pool.js';
+export { providerClient, ProviderPool, type ClientSettings, type ReadyProvider } from './provider-pool.js';
 export { UsageWriter } from './usage/usage-writer.js';

@@ -8,16 +8,31 @@ export interface ReadyProvider {
   client: Provider;
 }
 
+export interface ClientSettings {
+  encryptionKeys: EncryptionKeys;
+  egressAllow: EgressRules;
+}
+
+/**
+ * A client for this configuration, not kept: {@link ProviderPool} keeps them.
+ * @throws Error when the stored key cannot be decrypted; ProviderError invalid_request for a custom provider without a base URL.
+ */
+export function providerClient(
+  { id, type, apiKeyCiphertext, baseUrl }: ProviderConfig,
+  { encryptionKeys, egressAllow }: ClientSettings,
+): Provider {
+  const apiKey = apiKeyCiphertext === null ? null : decryptSecret(encryptionKeys, apiKeyCiphertext, id);
+  return createProvider({ type, apiKey, baseUrl, egressAllow });
+}
+
 export class ProviderPool {
   readonly #clients = new Map<string, { version: number; client: Provider }>();
   readonly #current: () => ConfigSnapshot;
-  readonly #encryptionKeys: EncryptionKeys;
-  readonly #egressAllow: EgressRules;
+  readonly #settings: ClientSettings;
 
-  constructor(options: { current: () => ConfigSnapshot; encryptionKeys: EncryptionKeys; egressAllow: EgressRules }) {
-    this.#current = options.current;
-    this.#encryptionKeys = options.encryptionKeys;
-    this.#egressAllow = options.egressAllow;
+  constructor({ current, ...settings }: ClientSettings & { current: () => ConfigSnapshot }) {
+    this.#current = current;
+    this.#settings = settings;
   }
 
   /** @returns the provider as it is configured now; null when there is none of that name, or it is disabled. */
@@ -29,9 +44,7 @@ export class ProviderPool {
   #client(config: ProviderConfig): Provider {
     const known = this.#clients.get(config.id);
     if (known?.version === config.version) return known.client;
-    const apiKey =
-      config.apiKeyCiphertext === null ? null : decryptSecret(this.#encryptionKeys, config.apiKeyCiphertext, config.id);
-    const client = createProvider({ type: config.type, apiKey, baseUrl: config.baseUrl, egressAllow: this.#egressAllow });
+    const client = providerClient(config, this.#settings);
     this.#clients.set(config.id, { version: config.version, client });
     return client;
   }

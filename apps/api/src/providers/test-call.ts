@@ -1,5 +1,4 @@
-import { decryptSecret } from '@llm-gateway/db';
-import { createProvider } from '@llm-gateway/providers';
+import { providerClient } from '@llm-gateway/engine';
 import { ProviderError, type ProviderConfig } from '@llm-gateway/shared';
 import { z } from 'zod';
 import type { Deps } from '../deps.js';
@@ -21,9 +20,8 @@ export async function testProvider(
 ): Promise<TestAnswer> {
   const startedAt = performance.now();
   const latency = (): number => Math.round(performance.now() - startedAt);
-  const apiKey = row.apiKeyCiphertext === null ? null : decryptSecret(encryptionKeys, row.apiKeyCiphertext, row.id);
   try {
-    const client = createProvider({ type: row.type, apiKey, baseUrl: row.baseUrl, egressAllow: egress });
+    const client = providerClient(row, { encryptionKeys, egressAllow: egress });
     const call = {
       model: row.defaultModel,
       messages: [{ role: 'user' as const, content: 'ping' }],
