@@ -1,35 +1,22 @@
 import { parseEncryptionKeys, type EncryptionKeys } from '@llm-gateway/db';
 import { parseEgressAllow, type EgressRules } from '@llm-gateway/providers';
-import { LOG_LEVELS, parsedBy, parseEnvOrExit, postgresUrl, redisUrl, wholeNumber } from '@llm-gateway/shared';
+import { gatewaySettings, keyList, parsedBy, parseEnvOrExit, wholeNumber } from '@llm-gateway/shared';
 import { z } from 'zod';
-
-const keyList = z
-  .string()
-  .transform((text) => text.split(',').map((key) => key.trim()))
-  .pipe(
-    z
-      .array(z.string().regex(/^[\x21-\x7e]{1,512}$/, 'must be keys of printable ASCII without spaces, separated by commas'))
-      .min(1),
-  );
 
 export const apiEnv = z
   .object({
     PORT: wholeNumber(0, 65_535).default(8200),
     HOST: z.string().default('0.0.0.0'),
-    DATABASE_URL: postgresUrl,
-    REDIS_URL: redisUrl.default('redis://127.0.0.1:6379/3'),
-    CACHE_REDIS_URL: redisUrl.optional(),
+    ...gatewaySettings,
     SERVICE_KEYS: keyList,
     ADMIN_KEYS: keyList,
     ENCRYPTION_KEYS: parsedBy<EncryptionKeys>(parseEncryptionKeys),
     MAX_BODY_BYTES: wholeNumber(1_024, 100 * 1_048_576).default(1_048_576),
     QUEUE_MAX_DEPTH: wholeNumber(1, 10_000_000).default(10_000),
-    SHUTDOWN_TIMEOUT_MS: wholeNumber(0, 3_600_000).default(30_000),
     CACHE_TTL_SECONDS: wholeNumber(1, 31_536_000).default(3_600),
     /** Requests that this process may serve itself at a time while Redis or a lane's workers are down; 0: none. */
     DIRECT_MODE_MAX_CONCURRENCY: wholeNumber(0, 10_000).default(64),
     EGRESS_ALLOW: parsedBy<EgressRules>(parseEgressAllow).prefault(''),
-    LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
   })
   .transform((env) => ({ ...env, CACHE_REDIS_URL: env.CACHE_REDIS_URL ?? env.REDIS_URL }));
 

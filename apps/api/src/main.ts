@@ -1,16 +1,12 @@
 /** The API process: `node apps/api/dist/main.js`, any number of them. */
-import { createLogger } from '@llm-gateway/shared';
+import { createLogger, endOnUnexpected, onStopSignal } from '@llm-gateway/shared';
 import { readEnv } from './env.js';
-import { onStopSignal } from './process/stop-signal.js';
 import { startApi } from './start-api.js';
 
 const env = readEnv();
 const logger = createLogger({ name: 'api', level: env.LOG_LEVEL });
 
-process.on('uncaughtException', (error) => {
-  logger.fatal({ err: error }, 'unexpected failure, the process ends');
-  process.exit(1);
-});
+endOnUnexpected(logger);
 
 const starting = startApi(env, logger);
 

@@ -1,10 +1,10 @@
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { LOG_LEVELS, parseEnvOrExit } from '@llm-gateway/shared';
+import { parseEncryptionKeys } from '@llm-gateway/db';
+import { gatewaySettings, keyList, parsedBy, parseEnvOrExit, postgresUrl, redisUrl, wholeNumber } from '@llm-gateway/shared';
 import { z } from 'zod';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
-const databaseUrl = z.url({ protocol: /^postgres(ql)?$/, error: 'must be a postgresql:// URL' });
 
 const vendorKeys = {
   ANTHROPIC_API_KEY: z.string().optional(),
@@ -15,21 +15,30 @@ const vendorKeys = {
 };
 export type VendorKeys = z.output<z.ZodObject<typeof vendorKeys>>;
 
-const standaloneEnv = z.object({
-  PORT: z.coerce.number('must be a port').int().min(0, 'must be a port').max(65_535, 'must be a port').default(8200),
+/** Checked here, before anything is started for it, and read by the API and the worker. */
+const keysOfCallers = keyList.transform((keys) => keys.join(','));
+const encryptionKeys = parsedBy((text) => {
+  parseEncryptionKeys(text);
+  return text;
+});
+
+export const standaloneEnv = z.object({
+  ...gatewaySettings,
+  PORT: wholeNumber(0, 65_535).default(8200),
   // Keys are printed and stand-ins may answer: for this machine alone, unless told otherwise.
   HOST: z.string().default('127.0.0.1'),
   DATA_DIR: z
     .string()
     .default(join(root, '.data'))
     .transform((path) => resolve(path)),
-  DATABASE_URL: databaseUrl.optional(),
-  REDIS_URL: z.url({ protocol: /^rediss?$/, error: 'must be a redis:// URL' }).optional(),
-  SERVICE_KEYS: z.string().optional(),
-  ADMIN_KEYS: z.string().optional(),
-  ENCRYPTION_KEYS: z.string().optional(),
+  /** Of these two, unset: embedded servers. */
+  DATABASE_URL: postgresUrl.optional(),
+  REDIS_URL: redisUrl.optional(),
+  SERVICE_KEYS: keysOfCallers.optional(),
+  ADMIN_KEYS: keysOfCallers.optional(),
+  ENCRYPTION_KEYS: encryptionKeys.optional(),
+  /** Its grammar is the providers' package's: the API and the worker refuse a faulty one. */
   EGRESS_ALLOW: z.string().optional(),
-  LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
   ...vendorKeys,
 });
 
@@ -46,4 +55,4 @@ export function readEnv(): StandaloneEnv {
 }
 
 /** The settings of `npm run migrate`. */
-export const readMigrateEnv = () => parseEnvOrExit(z.object({ DATABASE_URL: databaseUrl }), process.env);
+export const readMigrateEnv = () => parseEnvOrExit(z.object({ DATABASE_URL: postgresUrl }), process.env);

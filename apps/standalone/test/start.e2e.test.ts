@@ -157,7 +157,7 @@ describe('npm start says in one line', () => {
   });
 
   it.each([
-    [{ PORT: 'http' }, 'PORT: must be a port'],
+    [{ PORT: 'http' }, 'PORT: must be a whole number from 0 to 65535'],
     [{ DATABASE_URL: 'mysql://x' }, 'DATABASE_URL: must be a postgresql:// URL'],
   ])('what is wrong with %j', async (env, line) => {
     const start = new Start({ DATA_DIR: DATA_DIR(), ...env });

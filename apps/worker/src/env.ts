@@ -1,6 +1,6 @@
 import { parseEncryptionKeys } from '@llm-gateway/db';
 import { parseEgressAllow } from '@llm-gateway/providers';
-import { LOG_LEVELS, parsedBy, parseEnvOrExit, postgresUrl, redisUrl, wholeNumber } from '@llm-gateway/shared';
+import { gatewaySettings, parsedBy, parseEnvOrExit, wholeNumber } from '@llm-gateway/shared';
 import { z } from 'zod';
 
 const names = z.string().transform((text) =>
@@ -11,19 +11,15 @@ const names = z.string().transform((text) =>
 );
 
 const workerEnv = z.object({
-  DATABASE_URL: postgresUrl,
-  REDIS_URL: redisUrl.default('redis://127.0.0.1:6379/3'),
-  CACHE_REDIS_URL: redisUrl.optional(),
+  ...gatewaySettings,
   ENCRYPTION_KEYS: parsedBy(parseEncryptionKeys),
   EGRESS_ALLOW: parsedBy(parseEgressAllow).prefault(''),
   /** Serve just these providers; unset: all. */
   WORKER_PROVIDERS: names.optional(),
   /** Jobs at once on each provider's queue. */
   WORKER_CONCURRENCY: wholeNumber(1, 10_000).default(100),
-  SHUTDOWN_TIMEOUT_MS: wholeNumber(0, 3_600_000).default(30_000),
   /** Touched every second while the process lives, for a container's health check. */
   HEALTH_FILE: z.string().default('/tmp/worker-alive'),
-  LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
 });
 export type Env = z.output<typeof workerEnv>;
 

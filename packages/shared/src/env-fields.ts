@@ -1,5 +1,6 @@
 /** The kinds of settings that our processes share, each with the complaint that its malformed value gets. */
 import { z } from 'zod';
+import { LOG_LEVELS } from './logger.js';
 
 /** `redis://host:port/db`, or `rediss://` for TLS. */
 export const redisUrl = z
@@ -30,3 +31,23 @@ export const parsedBy = <T>(parser: (text: string) => T) =>
       return z.NEVER;
     }
   });
+
+/** Keys of callers, separated by commas. */
+export const keyList = z
+  .string()
+  .transform((text) => text.split(',').map((key) => key.trim()))
+  .pipe(
+    z
+      .array(z.string().regex(/^[\x21-\x7e]{1,512}$/, 'must be keys of printable ASCII without spaces, separated by commas'))
+      .min(1),
+  );
+
+/** What every process of the gateway is told alike: a replica that reads one of these differently is in another gateway. */
+export const gatewaySettings = {
+  DATABASE_URL: postgresUrl,
+  REDIS_URL: redisUrl.default('redis://127.0.0.1:6379/3'),
+  /** Unset: the cache is where the queues are. */
+  CACHE_REDIS_URL: redisUrl.optional(),
+  SHUTDOWN_TIMEOUT_MS: wholeNumber(0, 3_600_000).default(30_000),
+  LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
+};

@@ -1,4 +1,4 @@
-/** The vocabulary of the gateway. No I/O but the logger's. */
+/** The vocabulary of the gateway, and how its processes begin (settings) and end. No I/O but the logger's. */
 export * from './canonical-hash.js';
 export * from './env-fields.js';
 export * from './env.js';
@@ -9,6 +9,7 @@ export * from './logger.js';
 export * from './money.js';
 export * from './provider-config.js';
 export * from './provider-error.js';
+export * from './stop-signal.js';
 export * from './tokens.js';
 export * from './usage.js';
 export * from './wire-text.js';

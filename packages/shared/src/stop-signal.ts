@@ -1,4 +1,10 @@
-/** Runs `stop` once: on SIGTERM, on SIGINT, or when the parent that started us with a channel is gone. */
+/** How a process of ours ends. */
+import type { Logger } from './logger.js';
+
+/**
+ * Runs `stop` once: on SIGTERM, on SIGINT, or when the parent that started us with a channel is gone. A second SIGINT exits at
+ * once with 1. To be called before a process's first await: a parent that goes during the start is noticed as well.
+ */
 export function onStopSignal(stop: (reason: string) => Promise<void>): void {
   let stopping = false;
   const begin = (reason: string): void => {
@@ -16,4 +22,12 @@ export function onStopSignal(stop: (reason: string) => Promise<void>): void {
   if (process.send === undefined) return;
   if (process.connected) process.on('disconnect', () => begin('disconnect'));
   else begin('disconnect');
+}
+
+/** What nobody caught, a rejected promise included, is logged in one line, and the process exits with 1: its state is unknown. */
+export function endOnUnexpected(logger: Logger): void {
+  process.on('uncaughtException', (error) => {
+    logger.fatal({ err: error }, 'unexpected failure, the process ends');
+    process.exit(1);
+  });
 }

@@ -1,0 +1,129 @@
+/** Puts one worker together: it serves lanes, writes usage rows, ends what nobody else ends. */
+import { writeFile } from 'node:fs/promises';
+import { closeDatabase, openDatabase } from '@llm-gateway/db';
+import {
+  ConfigWatcher,
+  endAbandoned,
+  POISONED,
+  ProviderPool,
+  startReaper,
+  UNREADABLE,
+  UsageWriter,
+  type EngineDeps,
+} from '@llm-gateway/engine';
+import {
+  Belt,
+  evictionWarning,
+  Flights,
+  LaneHealth,
+  Limiter,
+  onCancellation,
+  RequestStore,
+  ResponseCache,
+  UsageReader,
+} from '@llm-gateway/queue';
+import type { Logger } from '@llm-gateway/shared';
+import { openConnections, type Connections } from './connections.js';
+import type { Env } from './env.js';
+import { handleJob } from './handle-job.js';
+import { Lanes } from './lanes.js';
+
+const ALIVE_EVERY_MS = 1_000;
+
+export interface Worker {
+  /** Resolves once lanes are served; it waits for Redis or the database as long as both are away. */
+  start(): Promise<void>;
+  /** Takes no more jobs and finishes those in hand; also during the start. The health file goes on until the process ends. */
+  stop(): Promise<void>;
+}
+
+/** A worker that is yet to start; its connections are being made. */
+export function makeWorker(env: Env, workerId: string, logger: Logger): Worker {
+  const connections = openConnections(env, logger);
+  const { redis, subscriber } = connections;
+  const db = openDatabase(env.DATABASE_URL);
+  const config = new ConfigWatcher({ db, redis, subscriber, logger });
+  const deps = engineDeps({ env, workerId, connections, config, logger });
+  const lanes = makeLanes(env, deps);
+  const writer = new UsageWriter(new UsageReader(connections.stream, workerId, logger), db, logger);
+  let stopReaper = (): void => undefined;
+  let stopping = false;
+
+  const start = async (): Promise<void> => {
+    if (stopping) return;
+    setInterval(() => void writeFile(env.HEALTH_FILE, String(Date.now())).catch(() => undefined), ALIVE_EVERY_MS);
+    onCancellation(subscriber, (requestId) => lanes.cancel(requestId));
+    config.onChange((snapshot) => {
+      if (!stopping) lanes.follow(snapshot);
+    });
+    await config.start();
+    // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- set by stop() during the await
+    if (stopping) return;
+    writer.start();
+    stopReaper = startReaper(deps);
+    warnAboutEviction(connections, logger);
+    logger.info({ lanes: lanes.names, concurrency: env.WORKER_CONCURRENCY }, 'ready');
+  };
+  const stop = async (): Promise<void> => {
+    stopping = true;
+    stopReaper();
+    config.stop();
+    await lanes.close();
+    await writer.stop();
+    await Promise.allSettled([deps.limiter.close(), deps.belt.close(), closeDatabase(db)]);
+    connections.disconnect();
+  };
+  return { start, stop };
+}
+
+interface Parts {
+  env: Env;
+  workerId: string;
+  connections: Connections;
+  config: ConfigWatcher;
+  logger: Logger;
+}
+
+function engineDeps({ env, workerId, connections, config, logger }: Parts): EngineDeps {
+  const { redis, limiter, cache, cacheInOrder } = connections;
+  return {
+    instanceId: workerId,
+    store: new RequestStore(redis),
+    flights: new Flights(redis),
+    cache: new ResponseCache(cache),
+    cacheInOrder,
+    belt: new Belt({ redisUrl: env.REDIS_URL, role: 'patient', redis, logger }),
+    lanes: new LaneHealth(redis),
+    limiter: new Limiter(limiter, logger),
+    providers: new ProviderPool({
+      current: () => config.current(),
+      encryptionKeys: env.ENCRYPTION_KEYS,
+      egressAllow: env.EGRESS_ALLOW,
+    }),
+    logger,
+  };
+}
+
+function makeLanes(env: Env, deps: EngineDeps): Lanes {
+  return new Lanes({
+    workerId: deps.instanceId,
+    redisUrl: env.REDIS_URL,
+    concurrency: env.WORKER_CONCURRENCY,
+    only: env.WORKER_PROVIDERS,
+    health: deps.lanes,
+    limiter: deps.limiter,
+    belt: deps.belt,
+    logger: deps.logger,
+    handle: (payload, signal) => handleJob(deps, payload, signal),
+    onDead: async (requestId, why) => {
+      await endAbandoned(deps, requestId, why === 'poisoned' ? POISONED : UNREADABLE);
+    },
+  });
+}
+
+function warnAboutEviction({ redis }: Connections, logger: Logger): void {
+  void evictionWarning(redis)
+    .then((warning) => warning && logger.warn(warning))
+    // A managed Redis may refuse CONFIG: then its operator must know.
+    .catch(() => undefined);
+}
