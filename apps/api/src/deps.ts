@@ -1,26 +1,13 @@
-/** What the routes need, as narrow as they need it. `main.ts` makes the real ones. */
+/** What the routes need, as narrow as they need it. `start-api.ts` makes the real ones. */
 import type { Db, EncryptionKeys } from '@llm-gateway/db';
+import type { ConfigWatcher } from '@llm-gateway/engine';
 import type { EgressRules } from '@llm-gateway/providers';
-import type { LaneStatus } from '@llm-gateway/queue';
-import type { ConfigSnapshot, Logger } from '@llm-gateway/shared';
+import type { Logger } from '@llm-gateway/shared';
 import type { Router } from 'express';
 import type { KeyStore } from './auth/caller.js';
 import type { BoardQueue } from './board/board.js';
 import type { Env } from './env.js';
-
-export interface ConfigSource {
-  current(): ConfigSnapshot;
-  /** After a change by this process: reload now and tell the others. */
-  changed(): Promise<void>;
-  onChange(listener: (snapshot: ConfigSnapshot) => void): void;
-}
-
-export interface Lanes {
-  /** The last known status by provider name. */
-  status(): ReadonlyMap<string, LaneStatus>;
-  /** Redis answered lately. */
-  redisUp(): boolean;
-}
+import type { LaneMonitor } from './lanes/lane-monitor.js';
 
 export interface Queues {
   /** One for each configured provider. */
@@ -29,8 +16,8 @@ export interface Queues {
 
 export interface Deps {
   db: Db;
-  config: ConfigSource;
-  lanes: Lanes;
+  config: Pick<ConfigWatcher, 'current' | 'changed' | 'onChange'>;
+  lanes: Pick<LaneMonitor, 'status' | 'redisUp'>;
   queues: Queues;
   keys: KeyStore;
   encryptionKeys: EncryptionKeys;

@@ -2,9 +2,9 @@ import { closeDatabase, openDatabase } from '@llm-gateway/db';
 import { newInstanceId, type Logger } from '@llm-gateway/shared';
 import { createApp } from './app.js';
 import { environmentKeys } from './auth/environment-keys.js';
+import { composeReplica } from './compose.js';
 import type { Deps } from './deps.js';
 import type { Env } from './env.js';
-import { composeGenerate } from './generate/compose.js';
 import { serve } from './server.js';
 
 export interface RunningApi {
@@ -18,13 +18,13 @@ export interface RunningApi {
 export async function startApi(env: Env, logger: Logger): Promise<RunningApi> {
   const { ENCRYPTION_KEYS: encryptionKeys, EGRESS_ALLOW: egress } = env;
   const db = openDatabase(env.DATABASE_URL);
-  const main = await composeGenerate({ apiId: newInstanceId('api'), db, logger, encryptionKeys, egressAllow: egress, env });
-  const { config, lanes, belt, routers } = main;
+  const replica = await composeReplica({ apiId: newInstanceId('api'), db, logger, encryptionKeys, egressAllow: egress, env });
+  const { config, lanes, belt, routers } = replica;
   const queues = { boardQueues: () => config.current().providers.map((provider) => belt.queue(provider.name)) };
   const keys = environmentKeys(env.SERVICE_KEYS, env.ADMIN_KEYS);
   const deps: Deps = { db, config, lanes, queues, keys, encryptionKeys, egress, logger, env, routers };
   const close = async (): Promise<void> => {
-    await main.close();
+    await replica.close();
     await closeDatabase(db);
   };
   try {

@@ -1,4 +1,4 @@
-/** Makes this replica's end of the belt: connections, reply channel, lane monitor, configuration, and the two routers of the main job. */
+/** Puts together what one API replica runs on: connections, reply channel, lane monitor, configuration, and the two routers of the main job. */
 import type { Db, EncryptionKeys } from '@llm-gateway/db';
 import { ConfigWatcher, endAbandoned, POISONED, ProviderPool } from '@llm-gateway/engine';
 import type { EgressRules } from '@llm-gateway/providers';
@@ -16,15 +16,15 @@ import {
 } from '@llm-gateway/queue';
 import type { Logger } from '@llm-gateway/shared';
 import type { Router } from 'express';
-import { jobsRouter } from '../jobs/router.js';
-import { LaneMonitor } from '../lanes/lane-monitor.js';
-import type { GenerateDeps } from './deps.js';
-import { generateRouter } from './router.js';
+import type { GenerateDeps } from './generate/deps.js';
+import { generateRouter } from './generate/router.js';
+import { jobsRouter } from './jobs/router.js';
+import { LaneMonitor } from './lanes/lane-monitor.js';
 
 /** A start without Redis goes on after this: the process answers, and says so in its readiness. */
 const REDIS_AT_START_MS = 3_000;
 
-export interface GenerateComposition {
+export interface Replica {
   routers: { generate: Router; jobs: Router };
   config: ConfigWatcher;
   lanes: LaneMonitor;
@@ -32,7 +32,7 @@ export interface GenerateComposition {
   close(): Promise<void>;
 }
 
-export interface GenerateOptions {
+export interface ReplicaOptions {
   apiId: string;
   db: Db;
   logger: Logger;
@@ -41,14 +41,7 @@ export interface GenerateOptions {
   env: { REDIS_URL: string; CACHE_REDIS_URL: string; QUEUE_MAX_DEPTH: number; CACHE_TTL_SECONDS: number };
 }
 
-export async function composeGenerate({
-  apiId,
-  db,
-  logger,
-  encryptionKeys,
-  egressAllow,
-  env,
-}: GenerateOptions): Promise<GenerateComposition> {
+export async function composeReplica({ apiId, db, logger, encryptionKeys, egressAllow, env }: ReplicaOptions): Promise<Replica> {
   const redis = connectRedis(env.REDIS_URL, 'fail-fast', logger);
   const subscriber = connectRedis(env.REDIS_URL, 'patient', logger);
   const cacheInOrder = env.CACHE_REDIS_URL === env.REDIS_URL;
