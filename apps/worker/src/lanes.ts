@@ -32,6 +32,8 @@ export class Lanes {
   /** Lanes of removed providers, by the time at which they may close. */
   readonly #lingering = new Map<string, number>();
   readonly #options: LanesOptions;
+  /** A draining process takes nothing new on, whatever the configuration says. */
+  #closed = false;
   readonly #heartbeat: NodeJS.Timeout;
 
   constructor(options: LanesOptions) {
@@ -41,6 +43,7 @@ export class Lanes {
 
   /** Serves what the configuration names, and nothing else. A disabled provider keeps its lane: its waiting jobs move on from there. */
   follow(snapshot: ConfigSnapshot): void {
+    if (this.#closed) return;
     const { only } = this.#options;
     const wanted = snapshot.providers.map((provider) => provider.name).filter((name) => !only || only.includes(name));
     for (const name of wanted) {
@@ -63,6 +66,7 @@ export class Lanes {
 
   /** Takes no more jobs, and resolves when those in hand are done. */
   async close(): Promise<void> {
+    this.#closed = true;
     clearInterval(this.#heartbeat);
     for (const name of [...this.#workers.keys()]) this.#remove(name);
     await Promise.all(this.#closing);
@@ -90,6 +94,7 @@ export class Lanes {
   }
 
   async #beat(): Promise<void> {
+    if (this.#closed) return;
     try {
       await this.#options.health.heartbeat(this.#options.workerId, this.names);
       await this.#closeEmptied();

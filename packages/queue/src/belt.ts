@@ -92,6 +92,8 @@ export class Belt {
 
   /** Takes a waiting job out. @returns false when it is not there, or a worker holds it. */
   async remove(provider: string, requestId: string, hop: number): Promise<boolean> {
+    // BullMQ also reports success for a job that is not there.
+    if ((await this.state(provider, requestId, hop)) !== 'waiting') return false;
     return (await this.queue(provider).remove(generateJob.jobId(requestId, hop))) === 1;
   }
 

@@ -22,6 +22,8 @@ export const requestHead = z.object({
   /** How long the outcome is kept for callers who come back for it. */
   resultTtlSeconds: z.int(),
   priority: z.int(),
+  /** May it be ended when its last caller hangs up? Not where somebody may come back for it by key or id. */
+  cancellable: z.boolean().default(true),
   /** The candidates' providers, in order: with the request's hop they tell which queue holds its job. */
   lanes: z.array(z.string()),
   relatedTo: z.string().nullable(),
@@ -47,7 +49,7 @@ export const generateJob = {
   options: {
     attempts: 1,
     removeOnComplete: { age: 3_600, count: 1_000 },
-    removeOnFail: { age: 604_800, count: 10_000 },
+    removeOnFail: { age: 604_800, count: 1_000 },
     stackTraceLimit: 0,
   },
   /** A killed worker's job runs again within lock + stalled interval; twice at most, then it is failed as poison. */

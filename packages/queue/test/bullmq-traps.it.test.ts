@@ -38,6 +38,7 @@ function payload(provider: string, overrides: { id?: string; priority?: number }
     cache: null,
     resultTtlSeconds: 60,
     priority: overrides.priority ?? 5,
+    cancellable: true,
     lanes: [provider],
     relatedTo: null,
   };

@@ -29,6 +29,7 @@ const head = (overrides: Partial<RequestHead> = {}): RequestHead => ({
   cache: null,
   resultTtlSeconds: 60,
   priority: 5,
+  cancellable: true,
   lanes: ['p'],
   relatedTo: null,
   ...overrides,

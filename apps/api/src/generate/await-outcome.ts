@@ -17,8 +17,6 @@ export interface Wait {
   deadline: number;
   /** Aborts when the caller hangs up. */
   signal: AbortSignal;
-  /** May the request be ended when its last caller has gone? */
-  cancellable: boolean;
   /** Is it this caller's own request, or did it join another's? */
   owns: boolean;
 }
@@ -77,16 +75,17 @@ export async function removeWaiting(deps: GenerateDeps, requestId: string): Prom
  * The last caller to leave takes a waiting request along. One that is with its provider is paid for anyway: where its answer
  * can be cached it is let finish, else the call is ended.
  */
-async function hangUp(deps: GenerateDeps, { requestId, cancellable }: Wait): Promise<void> {
+async function hangUp(deps: GenerateDeps, { requestId }: Wait): Promise<void> {
   try {
     const last = await deps.store.leave(requestId, deps.apiId);
-    if (!last || !cancellable) return;
+    if (!last) return;
+    const stored = await deps.store.read(requestId);
+    if (!stored?.head.cancellable) return;
     if (await removeWaiting(deps, requestId)) {
       await endAbandoned(deps, requestId, { code: 'cancelled', message: 'every caller had hung up' });
       return;
     }
-    const stored = await deps.store.read(requestId);
-    if (stored && stored.head.cache === null) await broadcastCancellation(deps.redis, requestId);
+    if (stored.head.cache === null) await broadcastCancellation(deps.redis, requestId);
   } catch (error) {
     deps.logger.debug({ err: error, requestId }, 'a request whose caller hung up could not be cancelled');
   }

@@ -4,7 +4,8 @@ import { canonicalHash, GatewayError } from '@llm-gateway/shared';
 import type { Answer, Queued } from './answer.js';
 import type { Call } from './call.js';
 import type { GenerateDeps } from './deps.js';
-import { joinRequest } from './join.js';
+import { isRegistered, joinRequest } from './join.js';
+import { ownCall, queueCall } from './own-call.js';
 import type { Plan } from './plan.js';
 import { redisOrUnavailable, Refusal } from './refusal.js';
 
@@ -37,8 +38,15 @@ async function repeat(deps: GenerateDeps, call: Call, planned: Plan, { first, bo
   if (first.bodyHash !== bodyHash) {
     throw new GatewayError('idempotency_conflict', 'this Idempotency-Key was used with another body in the last 24 hours');
   }
-  if (call.isAsync) return { kind: 'queued', id: first.requestId, status: 'queued', position: null };
+  const asFirst = { ...planned, head: { ...planned.head, id: first.requestId, flight: null } };
+  if (call.isAsync) {
+    if (!(await isRegistered(deps, first.requestId))) return queueCall(deps, call, asFirst);
+    const ended = (await redisOrUnavailable(deps.store.outcomes([first.requestId]))).has(first.requestId);
+    return { kind: 'queued', id: first.requestId, status: ended ? 'completed' : 'queued', position: null };
+  }
   const outcome = await joinRequest(deps, call, planned, first.requestId);
+  // The first never got its job: this one carries it out, under the first's id, so that there can be no second.
+  if (outcome === 'unknown') return ownCall(deps, call, asFirst);
   if (outcome.status === 'error') throw outcomeError(outcome);
   return { kind: 'answer', result: outcome.result, cacheStatus: 'COALESCED', timings: outcome.timings, replayed: true };
 }

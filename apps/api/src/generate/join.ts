@@ -1,25 +1,41 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Outcome } from '@llm-gateway/queue';
 import { awaitOutcome } from './await-outcome.js';
 import type { Call } from './call.js';
 import type { GenerateDeps } from './deps.js';
-import { enqueue } from './enqueue.js';
 import type { Plan } from './plan.js';
-import { redisOrUnavailable, refuseOnError } from './refusal.js';
+import { redisOrUnavailable } from './refusal.js';
 
-/** Waits for a request that somebody else began. Where it never got its job, because its API process died, it gets it now. */
-export async function joinRequest(deps: GenerateDeps, call: Call, planned: Plan, requestId: string): Promise<Outcome> {
+/** A request is known a moment after its flight or key is taken. Longer than its API process may wait for Redis in between. */
+const REGISTRATION_MS = 3_000;
+const LOOK_AGAIN_MS = 50;
+
+/**
+ * Waits for a request that somebody else began.
+ * @returns its outcome; or `unknown` when it never got its job, because its API process died or lost Redis before.
+ */
+export async function joinRequest(
+  deps: GenerateDeps,
+  call: Call,
+  planned: Plan,
+  requestId: string,
+): Promise<Outcome | 'unknown'> {
   const pending = deps.replies.wait(requestId);
   try {
-    const joined = await refuseOnError(redisOrUnavailable(deps.store.join(requestId, deps.apiId)));
+    const joined = await redisOrUnavailable(deps.store.join(requestId, deps.apiId));
     if (typeof joined === 'object') return joined;
-    if (joined === 'unknown') {
-      // Under the same id, so it makes no difference if the first one is merely slow.
-      await refuseOnError(enqueue(deps, call.request, { ...planned, head: { ...planned.head, id: requestId } }));
-    }
-    const cancellable = call.idempotencyKey === null;
-    const wait = { requestId, deadline: planned.head.deadline, signal: call.signal, cancellable, owns: false };
+    if (joined === 'unknown' && !(await isRegistered(deps, requestId))) return 'unknown';
+    const wait = { requestId, deadline: planned.head.deadline, signal: call.signal, owns: false };
     return await awaitOutcome(deps, wait, pending.outcome);
   } finally {
     pending.stop();
   }
+}
+
+/** Gives whoever takes a request's flight or key the time to register it. @returns whether that happened. */
+export async function isRegistered(deps: GenerateDeps, requestId: string): Promise<boolean> {
+  for (const end = Date.now() + REGISTRATION_MS; Date.now() < end; await sleep(LOOK_AGAIN_MS)) {
+    if (await redisOrUnavailable(deps.store.isKnown(requestId))) return true;
+  }
+  return false;
 }

@@ -6,16 +6,14 @@ import type { Call } from './call.js';
 import type { GenerateDeps } from './deps.js';
 import { enqueueUnlessFull } from './enqueue.js';
 import type { Plan } from './plan.js';
-import { refuseOnError } from './refusal.js';
 
 export async function ownCall(deps: GenerateDeps, call: Call, planned: Plan): Promise<Answer> {
   const { head } = planned;
   // Before it is enqueued: a reply may be faster than we are.
   const pending = deps.replies.wait(head.id);
   try {
-    await refuseOnError(enqueueUnlessFull(deps, call.request, planned));
-    const cancellable = call.idempotencyKey === null;
-    const wait = { requestId: head.id, deadline: head.deadline, signal: call.signal, cancellable, owns: true };
+    await enqueueUnlessFull(deps, call.request, planned);
+    const wait = { requestId: head.id, deadline: head.deadline, signal: call.signal, owns: true };
     return toAnswer(await awaitOutcome(deps, wait, pending.outcome), planned);
   } finally {
     pending.stop();
@@ -30,7 +28,7 @@ function toAnswer(outcome: Outcome, { head }: Plan): Answer {
 
 export async function queueCall(deps: GenerateDeps, call: Call, planned: Plan): Promise<Queued> {
   const { id } = planned.head;
-  const provider = await refuseOnError(enqueueUnlessFull(deps, call.request, planned));
+  const provider = await enqueueUnlessFull(deps, call.request, planned);
   const position = await deps.belt.position(provider, id, 0).catch(() => null);
   return { kind: 'queued', id, status: 'queued', position };
 }

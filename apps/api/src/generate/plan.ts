@@ -70,6 +70,7 @@ export function plan(snapshot: ConfigSnapshot, caller: GenerateCaller, request: 
       ? KEPT_RESULT_SECONDS
       : Math.max(RESULT_SECONDS, Math.ceil(request.timeout_ms / 1_000) + RESULT_AFTER_DEADLINE_SECONDS),
     priority: request.priority,
+    cancellable: !keeps,
     lanes: candidates.map((candidate) => candidate.provider),
     relatedTo: null,
   };

@@ -7,14 +7,6 @@ export class Refusal extends GatewayError {
   }
 }
 
-export async function refuseOnError<T>(work: Promise<T>): Promise<T> {
-  try {
-    return await work;
-  } catch (error) {
-    throw error instanceof GatewayError ? new Refusal(error) : error;
-  }
-}
-
 /** @throws GatewayError unavailable in place of whatever Redis says. */
 export async function redisOrUnavailable<T>(work: Promise<T>): Promise<T> {
   try {

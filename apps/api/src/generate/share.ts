@@ -1,5 +1,5 @@
 /** Single flight: of identical requests on any replica one makes the provider call, and all of them get its answer. */
-import { outcomeError } from '@llm-gateway/queue';
+import { outcomeError, type Outcome } from '@llm-gateway/queue';
 import { GatewayError } from '@llm-gateway/shared';
 import { sharedAnswer, type Answer, type Queued } from './answer.js';
 import { CallerGone } from './await-outcome.js';
@@ -10,7 +10,7 @@ import { joinRequest } from './join.js';
 import { ownCall } from './own-call.js';
 import type { Plan } from './plan.js';
 import { recordRefused, recordShared } from './record.js';
-import { redisOrUnavailable, Refusal, refuseOnError } from './refusal.js';
+import { redisOrUnavailable, Refusal } from './refusal.js';
 
 /** Ends of a leader that say nothing about its followers: they have deadlines and callers of their own. */
 const LEADERS_OWN_ENDS: ReadonlySet<string> = new Set(['timeout', 'cancelled', 'rate_limited', 'internal']);
@@ -23,7 +23,7 @@ export async function shareOrLead(deps: GenerateDeps, call: Call, planned: Plan,
     const remainingMs = Math.max(1, head.deadline - Date.now());
     // Asked in this order on one connection: whoever finds the flight free finds the answer of the last one in the cache.
     const [leader, hit] = await Promise.all([
-      refuseOnError(redisOrUnavailable(deps.flights.lead(flight, head.id, remainingMs))),
+      redisOrUnavailable(deps.flights.lead(flight, head.id, remainingMs)),
       planned.cacheHash === null ? null : lookUp(deps, planned.cacheHash),
     ]);
     if (hit) {
@@ -53,14 +53,21 @@ interface Leader {
 /** @returns null when the leader ended in a way that says nothing about this request: then there is a new flight. */
 async function follow(deps: GenerateDeps, call: Call, planned: Plan, { flight, leader }: Leader): Promise<Answer | null> {
   const asker = { ...planned.head, relatedTo: leader };
+  // Whoever repeats this request's idempotency key meanwhile must find it, and wait for it.
+  if (call.idempotencyKey !== null) await redisOrUnavailable(deps.store.admit(asker));
   const outcome = await joinRequest(deps, call, planned, leader).catch((error: unknown) => {
     // The leader's row is another request's: a follower that hears no outcome writes its own.
-    if (!(error instanceof Refusal)) recordRefused(deps, asker, asGatewayError(error), 'COALESCED');
+    recordRefused(deps, asker, asGatewayError(error), 'COALESCED');
     throw error;
   });
+  if (outcome === 'unknown') {
+    await deps.flights.release(flight, leader).catch(() => undefined);
+    return null;
+  }
   if (outcome.status === 'ok') {
     const result = sharedAnswer(outcome.result, { id: asker.id, createdAt: asker.createdAt, cached: false });
     recordShared(deps, asker, outcome, 'COALESCED');
+    await keepForKey(deps, call, asker, { ...outcome, result, costNanoUsd: 0 });
     return { kind: 'answer', result, cacheStatus: 'COALESCED', timings: outcome.timings, replayed: false };
   }
   if (LEADERS_OWN_ENDS.has(outcome.error.code) && asker.deadline - Date.now() > SHORTEST_FLIGHT_MS) {
@@ -69,7 +76,18 @@ async function follow(deps: GenerateDeps, call: Call, planned: Plan, { flight, l
   }
   const error = outcomeError(outcome);
   recordRefused(deps, asker, error, 'COALESCED');
+  await keepForKey(deps, call, asker, { ...outcome, id: asker.id, attempts: [] });
   throw error;
+}
+
+/** The result of an idempotency key is kept under the request that the key belongs to, whoever made the call. */
+async function keepForKey(
+  deps: GenerateDeps,
+  { idempotencyKey }: Call,
+  { id, resultTtlSeconds }: Plan['head'],
+  outcome: Outcome,
+): Promise<void> {
+  if (idempotencyKey !== null) await redisOrUnavailable(deps.store.storeOutcome(id, outcome, resultTtlSeconds));
 }
 
 const asGatewayError = (error: unknown): GatewayError =>

@@ -64,6 +64,8 @@ function finished(outcome: Outcome): Pick<JobView, 'status' | 'result' | 'error'
 async function cancel(deps: GenerateDeps, { head }: StoredRequest): Promise<void> {
   if ((await redisOrUnavailable(deps.store.outcomes([head.id]))).has(head.id)) return;
   const trouble = { code: 'cancelled', message: 'the request was cancelled' } as const;
+  // First the word that counts wherever the job is just now; then the quick ways.
+  await redisOrUnavailable(deps.store.markCancelled(head.id));
   if (await redisOrUnavailable(removeWaiting(deps, head.id))) await endAbandoned(deps, head.id, trouble);
   else await redisOrUnavailable(broadcastCancellation(deps.redis, head.id));
 }

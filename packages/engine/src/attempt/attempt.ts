@@ -30,8 +30,10 @@ export async function attempt(deps: EngineDeps, payload: GenerateJobPayload, sig
   if (hasLimits(provider.config) && (await deps.lanes.isOpen(provider.config.name)))
     return leaveLane(deps, payload, circuitOpen(run));
   const askedAt = Date.now();
-  const admission = await deps.limiter.admit(provider.config.name, provider.config, slotFor(run));
-  if (admission.kind === 'wait') return whenLaneIsBlocked(run, admission.untilMs, 'its limits are used up');
+  const admission = await deps.limiter.admit(provider.config.name, provider.config, { ...slotFor(run), signal });
+  if (admission.kind === 'never') return leaveLane(deps, payload, `the request is larger than the tpm_limit of ${lane.provider}`);
+  if (admission.kind === 'wait' && !signal.aborted) return whenLaneIsBlocked(run, admission.untilMs, 'its limits are used up');
+  if (admission.kind === 'wait') return giveUp(deps, payload, CANCELLED);
   let usedTokens: number | null = null;
   try {
     // The wait for the slot may have taken all the time there was.
@@ -43,6 +45,7 @@ export async function attempt(deps: EngineDeps, payload: GenerateJobPayload, sig
     const attempts = await open(run, Date.now() - askedAt);
     if (typeof attempts === 'string') {
       if (health.probe) await deps.lanes.probeInconclusive(provider.config.name);
+      if (attempts === 'cancelled') return await giveUp(deps, payload, CANCELLED);
       return attempts === 'done' ? { kind: 'answered' } : await moveOn(deps, payload);
     }
     const settled = await callAndSettle(run, attempts, health);
@@ -58,10 +61,15 @@ function slotFor({ payload: { head, request }, provider: { config } }: Run) {
   return { weight: estimateInput(request) + (request.max_tokens ?? 0), deadline: head.deadline, longestCallMs };
 }
 
+const CANCELLED: Trouble = { code: 'cancelled', message: 'the request was cancelled' };
+
 const circuitOpen = ({ provider }: Run): string => `the circuit of ${provider.config.name} is open`;
 
 /** @returns the attempts so far with the new one last; or why none was opened. */
-async function open({ deps, payload, provider, model }: Run, limiterMs: number): Promise<UsageAttempt[] | 'done' | 'superseded'> {
+async function open(
+  { deps, payload, provider, model }: Run,
+  limiterMs: number,
+): Promise<UsageAttempt[] | 'done' | 'cancelled' | 'superseded'> {
   const { request, head, hop } = payload;
   const base = { requestId: head.id, provider: provider.config, model, request, limiterMs, worker: deps.instanceId };
   let earlier: UsageAttempt[] = [];
@@ -78,7 +86,7 @@ async function open({ deps, payload, provider, model }: Run, limiterMs: number):
 
 /** @returns why no call is to be made any more; null while one is. */
 function overBefore({ head }: GenerateJobPayload, signal: AbortSignal): Trouble | null {
-  if (signal.aborted) return { code: 'cancelled', message: 'the request was cancelled' };
+  if (signal.aborted) return CANCELLED;
   if (head.deadline > Date.now()) return null;
   return { code: 'timeout', message: `the request's deadline of ${head.deadline - head.createdAt} ms passed` };
 }

@@ -10,6 +10,9 @@ import { giveUp, obey } from './next-step.js';
 import { reportHealth } from './report-health.js';
 import { situationOf, type Run } from './run.js';
 
+/** A provider that is silent for this long is not well. */
+const FAIR_CALL_MS = 10_000;
+
 export interface Settled {
   lane: LaneResult;
   /** What the call used of the tokens a minute. */
@@ -25,8 +28,10 @@ export async function callAndSettle(
   const { deps, payload, provider, model, signal } = run;
   const earlier = attempts.slice(0, -1);
   const opened = attempts.at(-1) as UsageAttempt;
+  const startedAt = Date.now();
   const answer = await callProvider(provider, { request: payload.request, model, deadline: payload.head.deadline, signal });
-  await reportHealth(deps.lanes, provider.config.name, answer, health);
+  const fair = Date.now() - startedAt >= Math.min(provider.config.timeoutMs ?? FAIR_CALL_MS, FAIR_CALL_MS);
+  await reportHealth(deps.lanes, provider.config.name, answer, { ...health, fair });
   if (answer instanceof ProviderError) return settleFailure(run, [...earlier, closeFailed(opened, answer)], answer);
 
   const closed = closeOk(opened, provider.config, answer);

@@ -37,6 +37,7 @@ export class ConfigWatcher {
   }
 
   stop(): void {
+    this.#listeners.length = 0;
     clearInterval(this.#timer);
   }
 
@@ -112,7 +113,13 @@ export class ConfigWatcher {
     const { unreadable } = snapshot;
     if (unreadable.length > 0)
       this.#options.logger.error({ unreadable }, 'these providers cannot be understood by this build and are left out');
-    for (const listener of this.#listeners) listener(snapshot);
+    for (const listener of this.#listeners) {
+      try {
+        listener(snapshot);
+      } catch (error) {
+        this.#options.logger.error({ err: error }, 'a change of the configuration could not be followed');
+      }
+    }
   }
 
   #report(error: unknown): void {

@@ -6,6 +6,8 @@ import type { Redis } from 'ioredis';
 const PATIENCE_MS = 50;
 /** So many ask Bottleneck at a time. One that gives up cannot be withdrawn from it and passes its slot back later: keep them few. */
 const ASKING = 4;
+/** A call that is cancelled while it waits notices within this. */
+const LONGEST_PATIENCE_MS = 500;
 /** For so long, an empty reservoir is believed without asking again. */
 const EMPTY_MEMORY_MS = 250;
 
@@ -16,6 +18,8 @@ export interface GateCall {
   deadline: number;
   /** After this a slot counts as free again, should our process die. */
   longestCallMs: number;
+  /** Aborts when the call is no longer wanted. */
+  signal?: AbortSignal;
 }
 
 export interface GateOptions {
@@ -39,6 +43,18 @@ export class Gate {
 
   async close(): Promise<void> {
     await this.#options.limiter.disconnect(false);
+  }
+
+  /** Closes as soon as nobody waits here any more. @param unlimited there is no such limit now: those who wait may all go. */
+  async retire(unlimited: boolean): Promise<void> {
+    const none = { maxConcurrent: null, reservoir: null, reservoirRefreshAmount: null, reservoirRefreshInterval: null };
+    if (unlimited) await (this.#options.limiter.updateSettings(none) as unknown as Promise<void>);
+    const timer = setInterval(() => {
+      if (this.#asking > 0) return;
+      clearInterval(timer);
+      void this.close();
+    }, 1_000);
+    timer.unref();
   }
 
   /** @returns a slot; or the time (epoch ms) before which there is none, which may be the call's deadline. */
@@ -80,13 +96,17 @@ export class Gate {
   }
 
   async #ask(call: GateCall): Promise<Slot | { untilMs: number }> {
-    const slot = new Slot(this.#options.limiter, call, (unused) => this.#refund(unused));
-    for (let patience = PATIENCE_MS; !(await slot.granted(Math.min(patience, call.deadline - Date.now()))); patience *= 2) {
+    const slot = new Slot(this.#options.limiter, call, (unused, takenAt) => void this.#refund(unused, takenAt));
+    for (
+      let patience = PATIENCE_MS;
+      !(await slot.granted(Math.min(patience, LONGEST_PATIENCE_MS, call.deadline - Date.now())));
+      patience *= 2
+    ) {
       // An empty reservoir is a wait of seconds: not here. A busy lane is a wait of one call: here.
       const refill = await this.#refillAt(call.weight);
       if (slot.held) return slot;
       if (refill !== null) this.#empty = { untilMs: refill, believedUntil: Math.min(refill, Date.now() + EMPTY_MEMORY_MS) };
-      if (refill !== null || Date.now() >= call.deadline) {
+      if (refill !== null || Date.now() >= call.deadline || call.signal?.aborted) {
         slot.abandon();
         return { untilMs: refill ?? call.deadline };
       }
@@ -94,10 +114,18 @@ export class Gate {
     return slot;
   }
 
-  #refund(unused: number): void {
-    if (unused === 0 || !this.#options.hasReservoir) return;
-    this.#empty = null;
-    this.#options.limiter.incrementReservoir(unused).catch(() => undefined);
+  /** What was taken in an earlier minute is not given back to this one. */
+  async #refund(unused: number, takenAt: number): Promise<void> {
+    const { hasReservoir, redis, settingsKey, limiter } = this.#options;
+    if (unused === 0 || !hasReservoir) return;
+    try {
+      const refilledAt = Number(await redis.hget(settingsKey, 'lastReservoirRefresh'));
+      if (refilledAt > takenAt) return;
+      this.#empty = null;
+      await limiter.incrementReservoir(unused);
+    } catch {
+      // The books of the limiter are wrong until the next minute, by one call.
+    }
   }
 
   /** @returns when the reservoir is refilled, or null while it is not what we wait for. */
@@ -113,12 +141,13 @@ export class Gate {
 /** One place in a Bottleneck limiter, asked for at once and held until it is given back. */
 export class Slot {
   readonly #weight: number;
-  readonly #refund: (unused: number) => void;
+  readonly #refund: (unused: number, takenAt: number) => void;
+  #takenAt = 0;
   #free: (() => void) | null = null;
   #onGrant: (() => void) | null = null;
   #abandoned = false;
 
-  constructor(limiter: Bottleneck, call: GateCall, refund: (unused: number) => void) {
+  constructor(limiter: Bottleneck, call: GateCall, refund: (unused: number, takenAt: number) => void) {
     this.#weight = call.weight;
     this.#refund = refund;
     // A rejection is Bottleneck giving up on the slot (expired, disconnected); the call itself has its own deadline.
@@ -143,7 +172,7 @@ export class Slot {
   /** Ends the hold. @param unused weight that goes back into the reservoir; below 0 it takes more out. */
   giveBack(unused: number): void {
     this.#free?.();
-    this.#refund(unused);
+    this.#refund(unused, this.#takenAt);
   }
 
   /** For a slot that was not granted: what it takes later goes back at once. */
@@ -153,8 +182,9 @@ export class Slot {
   }
 
   async #run(): Promise<void> {
+    this.#takenAt = Date.now();
     if (this.#abandoned) {
-      this.#refund(this.#weight);
+      this.#refund(this.#weight, this.#takenAt);
       return;
     }
     await new Promise<void>((resolve) => {

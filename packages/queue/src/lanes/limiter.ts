@@ -27,7 +27,8 @@ export interface Permit {
   release(usedTokens: number | null): void;
 }
 
-export type Admission = { kind: 'permit'; permit: Permit } | { kind: 'wait'; untilMs: number };
+/** `never`: the call is larger than what the provider takes in a minute. */
+export type Admission = { kind: 'permit'; permit: Permit } | { kind: 'wait'; untilMs: number } | { kind: 'never' };
 
 interface Lane {
   calls: Gate | null;
@@ -42,7 +43,7 @@ type Settings = Pick<
 const UNLIMITED: Permit = { release: () => undefined };
 
 export class Limiter {
-  readonly #lanes = new Map<string, Promise<Lane | null>>();
+  readonly #lanes = new Map<string, Promise<Lane>>();
   readonly #limits = new Map<string, LaneLimits>();
   readonly #connection: Bottleneck.IORedisConnection;
   readonly #redis: Redis;
@@ -59,8 +60,9 @@ export class Limiter {
   /** Takes a slot. @returns a permit; or the time (epoch ms) before which there can be none, at most the call's deadline or the next minute. */
   async admit(provider: string, limits: LaneLimits, call: GateCall): Promise<Admission> {
     if (!hasLimits(limits) && !this.#lanes.has(provider)) return { kind: 'permit', permit: UNLIMITED };
+    // Bottleneck would keep it waiting for ever, and everybody behind it.
+    if (limits.tpmLimit !== null && call.weight > limits.tpmLimit) return { kind: 'never' };
     const lane = await this.#lane(provider, limits);
-    if (!lane) return { kind: 'permit', permit: UNLIMITED };
     const slot = (await lane.calls?.take({ ...call, weight: 1 })) ?? null;
     if (slot && 'untilMs' in slot) return { kind: 'wait', untilMs: slot.untilMs };
     const budget = (await lane.tokens?.take(call)) ?? null;
@@ -90,7 +92,7 @@ export class Limiter {
   }
 
   /** One set of limiters a provider, made anew when its limits change; the promise is kept, so that callers at once share it. */
-  async #lane(provider: string, limits: LaneLimits): Promise<Lane | null> {
+  async #lane(provider: string, limits: LaneLimits): Promise<Lane> {
     const known = this.#limits.get(provider);
     const making = this.#lanes.get(provider);
     if (known && making && sameLimits(known, limits)) return making;
@@ -99,7 +101,8 @@ export class Limiter {
     this.#limits.set(provider, { ...limits });
     lane.catch(() => this.#lanes.delete(provider));
     const old = await making?.catch(() => null);
-    await Promise.all([old?.calls?.close(), old?.tokens?.close()]);
+    // Whoever waits at an old gate is served there, by the new settings: both are one limiter in Redis.
+    for (const what of ['calls', 'tokens'] as const) void old?.[what]?.retire((await lane)[what] === null);
     return lane;
   }
 

@@ -19,11 +19,11 @@ interface ScriptedRedis extends Redis {
   lgwJoin(request: string, result: string, apiId: string): Promise<string | number>;
   lgwLeave(request: string, apiId: string): Promise<number>;
   lgwOpen(request: string, result: string, ...args: (string | number)[]): Promise<string[]>;
-  lgwClose(request: string, ...args: (string | number)[]): Promise<number>;
+  lgwClose(request: string, result: string, usage: string, ...args: (string | number)[]): Promise<number>;
   lgwFinish(request: string, result: string, usage: string, unfinished: string, ...args: (string | number)[]): Promise<number>;
 }
 
-export type OpenReply = { kind: 'opened' | 'done' } | { kind: 'superseded' | 'behind'; attempts: UsageAttempt[] };
+export type OpenReply = { kind: 'opened' | 'done' | 'cancelled' } | { kind: 'superseded' | 'behind'; attempts: UsageAttempt[] };
 
 export interface StoredRequest {
   head: RequestHead;
@@ -49,7 +49,7 @@ export class RequestStore {
     redis.defineCommand('lgwJoin', { numberOfKeys: 2, lua: JOIN });
     redis.defineCommand('lgwLeave', { numberOfKeys: 1, lua: LEAVE });
     redis.defineCommand('lgwOpen', { numberOfKeys: 2, lua: OPEN });
-    redis.defineCommand('lgwClose', { numberOfKeys: 1, lua: CLOSE });
+    redis.defineCommand('lgwClose', { numberOfKeys: 3, lua: CLOSE });
     redis.defineCommand('lgwFinish', { numberOfKeys: 4, lua: FINISH });
     this.#redis = redis as ScriptedRedis;
   }
@@ -93,17 +93,32 @@ export class RequestStore {
       STATE_SLACK_SECONDS,
     );
     if (kind === 'superseded' || kind === 'behind') return { kind, attempts: attempts.map(readAttempt) };
-    return { kind: kind === 'opened' ? 'opened' : 'done' };
+    return { kind: kind === 'opened' || kind === 'cancelled' ? kind : 'done' };
   }
 
   /** Closes an attempt after which the request goes on, on lane `hop` (its own or a later one). */
   async closeAttempt(id: string, attempt: UsageAttempt, hop: number): Promise<void> {
-    await this.#redis.lgwClose(keys.request(id), attempt.number, JSON.stringify(attempt), hop);
+    const late: UsageEvent = { v: 1, log: null, attempts: [attempt] };
+    await this.#close(id, attempt.number, JSON.stringify(attempt), hop, JSON.stringify(late));
   }
 
   /** Sends a request on to lane `hop` without an attempt. */
   async moveTo(id: string, hop: number): Promise<void> {
-    await this.#redis.lgwClose(keys.request(id), 0, '', hop);
+    await this.#close(id, 0, '', hop, '');
+  }
+
+  /** From now on no attempt is opened for this request. */
+  async markCancelled(id: string): Promise<void> {
+    await this.#redis.hset(keys.request(id), 'cancelled', '1');
+  }
+
+  /** Has anybody registered this request, or has it even ended? */
+  async isKnown(id: string): Promise<boolean> {
+    const [admitted, ended] = await Promise.all([
+      this.#redis.hexists(keys.request(id), 'head'),
+      this.#redis.exists(keys.result(id)),
+    ]);
+    return admitted + ended > 0;
   }
 
   /** Ends a request. @returns false when it had ended before; then nothing but `late` was written. */
@@ -141,6 +156,10 @@ export class RequestStore {
       if (typeof json === 'string') found.set(id, readOutcome(json));
     });
     return found;
+  }
+
+  async #close(id: string, ...args: (string | number)[]): Promise<void> {
+    await this.#redis.lgwClose(keys.request(id), keys.result(id), keys.usage(shardOf(id)), ...args);
   }
 
   async read(id: string): Promise<StoredRequest | null> {

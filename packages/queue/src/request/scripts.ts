@@ -2,7 +2,7 @@
  * The transitions of a request, each one atomic. Lua, because a result, its usage event and the notice to its waiters must
  * happen together or not at all, and because two workers that hold the same job must not both believe they are first.
  *
- * A request's hash has the fields `head` (JSON), `hop`, `a1`, `a2`, … (attempts, JSON), `w:<api id>` (how many callers wait
+ * A request's hash has the fields `head` (JSON), `hop`, `cancelled`, `a1`, `a2`, … (attempts, JSON), `w:<api id>` (how many callers wait
  * on that replica).
  */
 
@@ -39,7 +39,7 @@ return waiting`;
 /**
  * Opens an attempt, before its call is made. It is written as what it is if nobody ever comes back to it: abandoned.
  * KEYS request, result; ARGV hop, number, attempt JSON, ttl s for state that its API process did not live to register.
- * @returns {'opened' | 'done' | 'superseded' | 'behind', ...attempts JSON so far}. 'superseded': the request has moved to a
+ * @returns {'opened' | 'done' | 'cancelled' | 'superseded' | 'behind', ...attempts JSON so far}. 'superseded': the request has moved to a
  * later lane. 'behind': that attempt number is taken, by an earlier run or lane; look at the attempts and try again.
  */
 export const OPEN = `
@@ -54,14 +54,22 @@ local function answer(kind)
   end
 end
 if redis.call('EXISTS', KEYS[2]) == 1 then return { 'done' } end
+if redis.call('HEXISTS', KEYS[1], 'cancelled') == 1 then return { 'cancelled' } end
 if tonumber(redis.call('HGET', KEYS[1], 'hop') or '0') > tonumber(ARGV[1]) then return answer('superseded') end
 if redis.call('HEXISTS', KEYS[1], 'a' .. ARGV[2]) == 1 then return answer('behind') end
 redis.call('HSET', KEYS[1], 'a' .. ARGV[2], ARGV[3])
 if redis.call('TTL', KEYS[1]) < 0 then redis.call('EXPIRE', KEYS[1], ARGV[4]) end
 return { 'opened' }`;
 
-/** Closes an attempt that was not the last. KEYS request; ARGV number, attempt JSON or '', hop from now on. */
+/**
+ * Closes an attempt that was not the last. KEYS request, result, usage stream; ARGV number, attempt JSON or '', hop from now on,
+ * usage event of just this attempt or ''. Where the request has ended meanwhile, by another run, the event is the attempt's only row.
+ */
 export const CLOSE = `
+if redis.call('EXISTS', KEYS[2]) == 1 then
+  if ARGV[4] ~= '' then redis.call('XADD', KEYS[3], '*', 'e', ARGV[4]) end
+  return 0
+end
 if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
 if ARGV[2] ~= '' then redis.call('HSET', KEYS[1], 'a' .. ARGV[1], ARGV[2]) end
 if tonumber(ARGV[3]) > tonumber(redis.call('HGET', KEYS[1], 'hop') or '0') then redis.call('HSET', KEYS[1], 'hop', ARGV[3]) end
