@@ -1,0 +1,73 @@
+import { afterAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { closeDatabase, migrate, openDatabase, type Db } from '@llm-gateway/db';
+import { createTestDatabase } from '@llm-gateway/local-services';
+import { readConfigMirror, writeConfigMirror, type Redis } from '@llm-gateway/queue';
+import type { ConfigSnapshot } from '@llm-gateway/shared';
+import { ConfigWatcher } from '../src/index.js';
+import { logger, startHarness, unreachableDatabase, until, type Harness } from './harness.js';
+import { providerConfig } from './samples.js';
+
+const closers: (() => unknown)[] = [];
+let harness: Harness;
+let redis: Redis;
+
+beforeEach(async () => {
+  harness = await startHarness();
+  redis = await harness.client();
+  closers.unshift(() => harness.close());
+});
+afterAll(async () => {
+  for (const close of closers.splice(0)) await close();
+});
+
+async function watcherOn(db: Db): Promise<{ watcher: ConfigWatcher; seen: ConfigSnapshot[] }> {
+  const watcher = new ConfigWatcher({ db, redis, subscriber: await harness.client(), logger });
+  const seen: ConfigSnapshot[] = [];
+  watcher.onChange((snapshot) => seen.push(snapshot));
+  closers.unshift(() => watcher.stop());
+  await watcher.start();
+  return { watcher, seen };
+}
+
+async function unreachable(): Promise<Db> {
+  const { db, close } = await unreachableDatabase();
+  closers.push(close);
+  return db;
+}
+
+const MIRRORED: ConfigSnapshot = { version: 7, providers: [providerConfig()], overrides: [], unreadable: [] };
+
+describe('without PostgreSQL, the configuration', () => {
+  it('is the one mirrored in Redis, from the start', async () => {
+    await writeConfigMirror(redis, MIRRORED);
+    const { watcher, seen } = await watcherOn(await unreachable());
+    expect(watcher.loaded).toBe(true);
+    expect(watcher.current()).toEqual(MIRRORED);
+    expect(seen).toEqual([MIRRORED]);
+  });
+
+  it('is said not to be loaded where there is no mirror, and is taken from one that comes later', async () => {
+    const { watcher, seen } = await watcherOn(await unreachable());
+    expect(watcher.loaded).toBe(false);
+    expect(seen).toEqual([]);
+    await writeConfigMirror(redis, MIRRORED);
+    await until(() => watcher.loaded);
+    expect(watcher.current()).toEqual(MIRRORED);
+  });
+});
+
+describe('with PostgreSQL, the configuration', () => {
+  it('is the one of the database, whatever the mirror says, and is mirrored', async () => {
+    const database = await createTestDatabase();
+    await migrate(database.url);
+    const db = openDatabase(database.url);
+    closers.push(
+      () => closeDatabase(db),
+      () => database.drop(),
+    );
+    await writeConfigMirror(redis, { ...MIRRORED, version: -1 });
+    const { watcher } = await watcherOn(db);
+    expect(watcher.current().providers).toEqual([]);
+    await until(async () => (await readConfigMirror(redis))?.version === watcher.current().version);
+  });
+});
