@@ -37,8 +37,9 @@ export function override(
   return { id, customerId, service, provider: target, model: null, enabled: true, createdAt: NOW, updatedAt: NOW, ...changes };
 }
 
-export const snapshot = (providers: ProviderConfig[], unreadable: [], overrides: CustomerOverride[] = []): ConfigSnapshot => ({
+export const snapshot = (providers: ProviderConfig[], overrides: CustomerOverride[] = []): ConfigSnapshot => ({
   version: 1,
+  unreadable: [],
   providers,
   overrides,
 });
