@@ -13,6 +13,8 @@ const figures = {
   input_tokens: z.int(),
   output_tokens: z.int(),
   cost_usd: z.number().describe('The sum of what has a price; `unpriced_requests` says how many have none.'),
+  saved_usd: z.number().describe('What answers from the cache would have cost.'),
+  wasted_usd: z.number().describe('What attempts that gave no answer have cost.'),
   unpriced_requests: z.int(),
   latency_ms: z.object({ p50: latency, p95: latency, p99: latency }),
 };
