@@ -21,6 +21,21 @@ const figures = {
 
 export const summaryAnswer = z.object(figures);
 export const byAnswer = z.object({ data: z.array(z.object({ key: z.string().nullable(), ...figures })) });
+export const timeseriesAnswer = z.object({ data: z.array(z.object({ start: z.iso.datetime(), ...figures })) });
+export const unpricedAnswer = z.object({
+  data: z.array(
+    z.object({
+      provider: z.string(),
+      provider_type: providerType,
+      model: z.string().describe('The model that served, where the vendor said so.'),
+      reason: z.string().nullable(),
+      requests: z.int(),
+      input_tokens: z.int(),
+      output_tokens: z.int(),
+      last_seen: z.iso.datetime(),
+    }),
+  ),
+});
 
 const row = {
   id: z.string(),

@@ -1,5 +1,5 @@
 /** The queries of usage and analytics. */
-import type { UsageFilter } from '@llm-gateway/db';
+import { countBuckets, type UsageFilter } from '@llm-gateway/db';
 import { wireName } from '@llm-gateway/shared';
 import { z } from 'zod';
 import { limitParam, pageQuery } from '../http/paging.js';
@@ -36,6 +36,21 @@ export const byQuery = z
     limit: limitParam(50),
   })
   .refine(inOrder, ORDER);
+export const unpricedQuery = z.strictObject({ ...filter, limit: limitParam(50) }).refine(inOrder, ORDER);
+
+/** A chart's worth, with room for each minute of a day and each hour of twelve weeks. */
+const MAX_BUCKETS = 2_048;
+
+export const timeseriesQuery = z
+  .strictObject({ ...filter, bucket: z.enum(['minute', 'hour', 'day']).prefault('hour') })
+  .refine(inOrder, ORDER)
+  .superRefine((query, context) => {
+    const buckets = countBuckets(spanOf(query, Date.now()), query.bucket);
+    if (!(buckets > MAX_BUCKETS)) return;
+    const message = `from and to are ${buckets} ${query.bucket}s apart, at most ${MAX_BUCKETS} are answered: ask for a shorter span or a longer bucket`;
+    context.addIssue({ code: 'custom', path: ['bucket'], message });
+  });
+
 export const logsQuery = z.strictObject({ ...filter, ...pageQuery }).refine(inOrder, ORDER);
 
 /** @returns the rows that a query asks for, its span filled in. */
