@@ -45,6 +45,16 @@ export const usagePaths: ZodOpenApiPathsObject = {
       ok: { status: 200, description: 'Oldest first.', schema: timeseriesAnswer },
     }),
   },
+  '/api/v1/usage/export.csv': {
+    get: operation({
+      ...usage,
+      summary: 'All requests as a file',
+      description:
+        'RFC 4180 with a header row, oldest first, streamed. Text that a spreadsheet would take for a formula has an apostrophe before it.',
+      query: summaryQuery,
+      ok: { status: 200, description: 'The file.', text: ['text/csv'] },
+    }),
+  },
   '/api/v1/usage/unpriced': {
     get: operation({
       ...usage,

@@ -3,6 +3,8 @@ import { GatewayError, wireName } from '@llm-gateway/shared';
 import { Router } from 'express';
 import type { Deps } from '../deps.js';
 import { parse } from '../http/parse.js';
+import { sendChunks } from '../http/send-chunks.js';
+import { exportCsv, exportHeaders } from './export-csv.js';
 import { byQuery, logsQuery, summaryQuery, timeseriesQuery, toFilter, unpricedQuery } from './query.js';
 
 export const DIMENSIONS = ['provider', 'service', 'customer', 'model'] as const;
@@ -32,6 +34,11 @@ export function usageRouter({ db }: Pick<Deps, 'db'>): Router {
   router.get('/unpriced', async (req, res) => {
     const query = parse(unpricedQuery, req.query);
     res.json({ data: await unpricedModels(db, toFilter(query), query.limit) });
+  });
+
+  router.get('/export.csv', async (req, res) => {
+    const filter = toFilter(parse(summaryQuery, req.query));
+    await sendChunks(res, exportHeaders(filter), exportCsv(db, filter));
   });
 
   router.get('/logs', async (req, res) => {
