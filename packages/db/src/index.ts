@@ -23,6 +23,7 @@ export { usageBy, usageSummary, type UsageByOptions, type UsageDimension, type U
 export type { UsageFilter } from './usage/usage-filter.js';
 export { providerErrors, unpricedModels, type ProviderErrors, type UnpricedModel } from './usage/usage-attempts.js';
 export { usageExport, type UsageExportRow } from './usage/usage-export.js';
+export { spendByServiceAndCustomer, type Spend } from './usage/usage-spend.js';
 export { countBuckets, usageTimeseries, type UsageBucket } from './usage/usage-timeseries.js';
 export { usageLogs, usageLogWithAttempts } from './usage/usage-logs.js';
 export type { UsageAttemptView, UsageLogView } from './usage/usage-views.js';

@@ -4,6 +4,8 @@ import { readiness } from '../health/readiness.js';
 import { pageOf } from '../http/paging.js';
 import { byAnswer, logDetail, logRow, summaryAnswer, timeseriesAnswer, unpricedAnswer } from '../usage/answers.js';
 import { byQuery, logsQuery, summaryQuery, timeseriesQuery, unpricedQuery } from '../usage/query.js';
+import { monthReport, weekReport } from '../usage/report/report.js';
+import { reportQuery } from '../usage/report/report-query.js';
 import { DIMENSIONS } from '../usage/router.js';
 import { operation } from './operation.js';
 
@@ -43,6 +45,20 @@ export const usagePaths: ZodOpenApiPathsObject = {
         'Without gaps. Days are those of UTC; the first and the last bucket hold only what lies between `from` and `to`.',
       query: timeseriesQuery,
       ok: { status: 200, description: 'Oldest first.', schema: timeseriesAnswer },
+    }),
+  },
+  '/api/v1/usage/report': {
+    get: operation({
+      ...usage,
+      summary: 'The weekly status, or the finance report of a month',
+      description: 'As JSON, CSV or Markdown, by `format` or `Accept`.',
+      query: reportQuery,
+      ok: {
+        status: 200,
+        description: 'The report.',
+        schema: z.discriminatedUnion('period', [weekReport, monthReport]),
+        text: ['text/csv', 'text/markdown'],
+      },
     }),
   },
   '/api/v1/usage/export.csv': {

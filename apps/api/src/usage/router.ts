@@ -6,6 +6,7 @@ import { parse } from '../http/parse.js';
 import { sendChunks } from '../http/send-chunks.js';
 import { exportCsv, exportHeaders } from './export-csv.js';
 import { byQuery, logsQuery, summaryQuery, timeseriesQuery, toFilter, unpricedQuery } from './query.js';
+import { reportRoute } from './report/report-route.js';
 
 export const DIMENSIONS = ['provider', 'service', 'customer', 'model'] as const;
 
@@ -35,6 +36,8 @@ export function usageRouter({ db }: Pick<Deps, 'db'>): Router {
     const query = parse(unpricedQuery, req.query);
     res.json({ data: await unpricedModels(db, toFilter(query), query.limit) });
   });
+
+  router.get('/report', reportRoute(db));
 
   router.get('/export.csv', async (req, res) => {
     const filter = toFilter(parse(summaryQuery, req.query));
