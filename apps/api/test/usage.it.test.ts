@@ -165,10 +165,18 @@ describe('usage', () => {
     expect(answer.status).toBe(400);
     expect(answer.body.error).toMatchObject({ code: 'invalid_request', details: [{ path: 'bucket' }] });
     expect(answer.body.error.message).toMatch(/1008\d minutes.*at most 2048.*shorter span or a longer bucket/);
-    const centuries = await api.call('GET', '/api/v1/usage/timeseries?from=0001-01-01T00:00:00Z&bucket=day', {
-      key: SERVICE_KEY,
-    });
-    expect(centuries.status).toBe(400);
+    const decades = await api.call('GET', '/api/v1/usage/timeseries?from=1970-01-01T00:00:00Z&bucket=day', { key: SERVICE_KEY });
+    expect(decades).toMatchObject({ status: 400, body: { error: { details: [{ path: 'bucket' }] } } });
+  });
+
+  it.each([
+    'summary?from=0000-01-01T00:00:00Z',
+    'logs?to=0001-01-01T00:00:00Z',
+    'report?period=month&to=9999-12-31T23:59:59-05:00',
+  ])('refuses %s, a time that the tables cannot hold', async (query) => {
+    const answer = await api.call('GET', `/api/v1/usage/${query}`, { key: SERVICE_KEY });
+    expect(answer.status).toBe(400);
+    expect(answer.body.error.message).toContain('must lie between the years 1970 and 9999');
   });
 
   it('names models without a price', async () => {

@@ -6,7 +6,12 @@ import { limitParam, pageQuery } from '../http/paging.js';
 
 const DEFAULT_SPAN_MS = 7 * 24 * 3_600_000;
 
-const time = z.iso.datetime({ offset: true, error: 'must be an ISO 8601 time with a zone, such as 2026-11-24T00:00:00Z' });
+/** PostgreSQL has no year 0, and beyond 9999 the text of a time has another form. */
+const isStorable = (text: string): boolean => Date.parse(text) >= 0 && Date.parse(text) <= Date.UTC(9999, 0, 1);
+
+const time = z.iso
+  .datetime({ offset: true, error: 'must be an ISO 8601 time with a zone, such as 2026-11-24T00:00:00Z' })
+  .refine(isStorable, 'must lie between the years 1970 and 9999');
 
 export const filterFields = {
   from: time.optional().describe('Default: 7 days before `to`.'),
