@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { insertUsage } from '@llm-gateway/db';
 import { newAttemptId, newRequestId, NO_TOKENS, usdToNano, type UsageEvent, type UsageLog } from '@llm-gateway/shared';
-import { byAnswer, logDetail, logRow, summaryAnswer } from '../src/usage/answers.js';
+import { byAnswer, logDetail, logRow, summaryAnswer, timeseriesAnswer, unpricedAnswer } from '../src/usage/answers.js';
 import { SERVICE_KEY, startTestApi, type TestApi } from './support/test-api.js';
 
 let api: TestApi;
@@ -152,5 +152,71 @@ describe('usage', () => {
       usage: { input_tokens: 15, cached_input_tokens: 5 },
       attempts: [{ number: 1, cost_usd: 0.25, price_version: 'test@1' }],
     });
+  });
+
+  it('has a point for each hour of the last week unless told', async () => {
+    const { data } = timeseriesAnswer.strict().parse(await read('/timeseries'));
+    expect(data.length).toBeGreaterThanOrEqual(168);
+    expect(data.reduce((sum, point) => sum + point.requests, 0)).toBe(4);
+  });
+
+  it('refuses more points than a chart can show, saying how many and what to do', async () => {
+    const answer = await api.call('GET', '/api/v1/usage/timeseries?bucket=minute', { key: SERVICE_KEY });
+    expect(answer.status).toBe(400);
+    expect(answer.body.error).toMatchObject({ code: 'invalid_request', details: [{ path: 'bucket' }] });
+    expect(answer.body.error.message).toMatch(/1008\d minutes.*at most 2048.*shorter span or a longer bucket/);
+    const decades = await api.call('GET', '/api/v1/usage/timeseries?from=1970-01-01T00:00:00Z&bucket=day', { key: SERVICE_KEY });
+    expect(decades).toMatchObject({ status: 400, body: { error: { details: [{ path: 'bucket' }] } } });
+  });
+
+  it.each([
+    'summary?from=0000-01-01T00:00:00Z',
+    'logs?to=0001-01-01T00:00:00Z',
+    'report?period=month&to=9999-12-31T23:59:59-05:00',
+  ])('refuses %s, a time that the tables cannot hold', async (query) => {
+    const answer = await api.call('GET', `/api/v1/usage/${query}`, { key: SERVICE_KEY });
+    expect(answer.status).toBe(400);
+    expect(answer.body.error.message).toContain('must lie between the years 1970 and 9999');
+  });
+
+  it('names models without a price', async () => {
+    const answer = unpricedAnswer.strict().parse(await read('/unpriced'));
+    expect(answer.data).toMatchObject([
+      { provider: 'one', model: 'gpt-4o-mini', requests: 1, input_tokens: 15, output_tokens: 4 },
+    ]);
+  });
+
+  it('exports every row once over many batches, oldest first, safely quoted', async () => {
+    const createdAt = now - 30 * 24 * HOUR;
+    const many = Array.from({ length: 2_500 }, (_, index) =>
+      event({
+        ...cached,
+        service: 'export',
+        createdAt: createdAt + Math.floor(index / 900),
+        customerId: index === 0 ? '=1+1,"x"' : 'c',
+      }),
+    );
+    await insertUsage(api.deps.db, many);
+    const from = new Date(createdAt).toISOString();
+    const answer = await api.call('GET', `/api/v1/usage/export.csv?service=export&from=${from}`, { key: SERVICE_KEY });
+    expect(answer.headers.get('content-type')).toMatch(/^text\/csv/);
+    expect(answer.headers.get('content-disposition')).toMatch(/^attachment; filename="usage-[\d-]+\.csv"$/);
+    const lines = answer.text.split('\r\n');
+    expect(lines[0]).toMatch(/^id,created_at,service,customer_id,.*,cost_usd,/);
+    expect(lines.at(-1)).toBe('');
+    const ids = lines.slice(1, -1).map((line) => line.split(',')[0]);
+    expect(ids).toHaveLength(2_500);
+    expect(new Set(ids)).toEqual(new Set(many.map(({ log }) => log?.id)));
+    const times = lines.slice(1, -1).map((line) => line.split(',')[1] ?? '');
+    expect(times).toEqual(times.toSorted());
+    expect(answer.text).toContain(`export,"'=1+1,""x""",env_1,one,openai,gpt-4o-mini,ok,,HIT,`);
+    expect(answer.text).toContain('0.000000000');
+  });
+
+  it('exports a header alone where there is nothing, and refuses a bad query as JSON', async () => {
+    const empty = await api.call('GET', '/api/v1/usage/export.csv?service=nobody', { key: SERVICE_KEY });
+    expect(empty.text.split('\r\n')).toEqual([expect.stringMatching(/^id,/), '']);
+    const refused = await api.call('GET', '/api/v1/usage/export.csv?from=yesterday', { key: SERVICE_KEY });
+    expect(refused).toMatchObject({ status: 400, body: { error: { code: 'invalid_request' } } });
   });
 });

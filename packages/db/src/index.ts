@@ -18,14 +18,12 @@ export { findDrift } from './migrations/drift.js';
 export { migrate, type MigrateOptions } from './migrations/migrate.js';
 export type { Page, PageRequest } from './page.js';
 export { insertUsage, type InsertedUsage } from './usage/insert-usage.js';
-export {
-  usageBy,
-  usageSummary,
-  type UsageByOptions,
-  type UsageDimension,
-  type UsageFigures,
-  type UsageSort,
-} from './usage/usage-figures.js';
+export type { UsageFigures } from './usage/figures.js';
+export { usageBy, usageSummary, type UsageByOptions, type UsageDimension, type UsageSort } from './usage/usage-figures.js';
 export type { UsageFilter } from './usage/usage-filter.js';
+export { providerErrors, unpricedModels, type ProviderErrors, type UnpricedModel } from './usage/usage-attempts.js';
+export { usageExport, type UsageExportRow } from './usage/usage-export.js';
+export { spendByServiceAndCustomer, type Spend } from './usage/usage-spend.js';
+export { countBuckets, usageTimeseries, type UsageBucket } from './usage/usage-timeseries.js';
 export { usageLogs, usageLogWithAttempts } from './usage/usage-logs.js';
 export type { UsageAttemptView, UsageLogView } from './usage/usage-views.js';

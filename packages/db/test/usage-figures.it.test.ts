@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, it } from '@jest/globals';
 import { NO_TOKENS, type UsageLog } from '@llm-gateway/shared';
 import { insertUsage, usageBy, usageLogs, usageLogWithAttempts, usageSummary } from '../src/index.js';
 import { useDatabase } from './database-fixture.js';
-import { ARRIVED, sampleEvent, sampleLog } from './samples.js';
+import { ARRIVED, sampleAttempt, sampleEvent, sampleLog } from './samples.js';
 
 const fixture = useDatabase();
 const filter = { from: new Date(ARRIVED), to: new Date(ARRIVED + 1_000) };
@@ -10,8 +10,8 @@ const noCall = { attemptCount: 0, tokens: NO_TOKENS } as const;
 
 /** Latencies 1 to 100 ms, one request a millisecond; five of them are not plain successes of openai-main. */
 const odd: Record<number, Partial<UsageLog>> = {
-  10: { cacheStatus: 'HIT', costNanoUsd: 0, ...noCall },
-  20: { cacheStatus: 'STALE', costNanoUsd: 0, ...noCall },
+  10: { cacheStatus: 'HIT', costNanoUsd: 0, savedNanoUsd: 1_000_000, ...noCall },
+  20: { cacheStatus: 'STALE', costNanoUsd: 0, savedNanoUsd: 500_001, ...noCall },
   30: { status: 'error', provider: 'claude-main', model: 'claude-x', costNanoUsd: 0 },
   40: { status: 'error', provider: null, model: null, customerId: null, costNanoUsd: 0, ...noCall },
   50: { status: 'cancelled', provider: 'claude-main', model: 'claude-x', costNanoUsd: null, unpricedReason: 'unknown' },
@@ -39,6 +39,8 @@ describe('the usage summary', () => {
       input_tokens: 97 * 127,
       output_tokens: 97 * 50,
       cost_usd: 0.095,
+      saved_usd: 0.001500001,
+      wasted_usd: 0,
       unpriced_requests: 1,
       latency_ms: { p50: 50.5, p95: expect.closeTo(95.05, 6), p99: expect.closeTo(99.01, 6) },
     });
@@ -66,6 +68,8 @@ describe('the usage summary', () => {
       input_tokens: 0,
       output_tokens: 0,
       cost_usd: 0,
+      saved_usd: 0,
+      wasted_usd: 0,
       unpriced_requests: 0,
     };
     const latency_ms = { p50: null, p95: null, p99: null };
@@ -73,6 +77,26 @@ describe('the usage summary', () => {
       ...nothing,
       latency_ms,
     });
+  });
+});
+
+describe('waste', () => {
+  it('is what attempts without an answer have cost, of the requests asked for and beside their cost', async () => {
+    const hour = { from: new Date(ARRIVED - 7_200_000), to: new Date(ARRIVED - 3_600_000) };
+    const createdAt = ARRIVED - 5_400_000;
+    const log = sampleLog({ createdAt, attemptCount: 3, service: 'wasteful' });
+    const attempts = [
+      sampleAttempt(log.id, { createdAt, number: 1, status: 'error', provider: 'claude-main', costNanoUsd: 1_000 }),
+      sampleAttempt(log.id, { createdAt, number: 2, status: 'abandoned', estimated: true, costNanoUsd: 20_001 }),
+      sampleAttempt(log.id, { createdAt, number: 3, costNanoUsd: 300_000 }),
+    ];
+    await insertUsage(fixture.db, [{ v: 1, log, attempts }, sampleEvent({ createdAt, service: 'thrifty' })]);
+    expect(await usageSummary(fixture.db, hour)).toMatchObject({ requests: 2, cost_usd: 0.000329401, wasted_usd: 0.000021001 });
+    const lines = await usageBy(fixture.db, 'service', hour, { sort: 'cost_usd', limit: 2 });
+    expect(lines).toMatchObject([
+      { key: 'wasteful', requests: 1, cost_usd: 0.000321001, wasted_usd: 0.000021001 },
+      { key: 'thrifty', requests: 1, cost_usd: 0.0000084, wasted_usd: 0 },
+    ]);
   });
 });
 

@@ -38,7 +38,15 @@ export interface Route {
   headers?: z.ZodObject;
   body?: { schema: z.ZodType; example: unknown; optional?: boolean };
   /** No schema: an empty answer. */
-  ok: { status: 200 | 201 | 202 | 204; description: string; schema?: z.ZodType; example?: unknown; headers?: z.ZodObject };
+  ok: {
+    status: 200 | 201 | 202 | 204;
+    description: string;
+    schema?: z.ZodType;
+    example?: unknown;
+    headers?: z.ZodObject;
+    /** Text types that it is answered in as well, or without a schema only. */
+    text?: readonly string[];
+  };
   /** Other answers than an error of the contract. */
   also?: ZodOpenApiResponsesObject;
   errors?: ErrorCode[];
@@ -63,10 +71,15 @@ export function operation(route: Route): ZodOpenApiOperationObject {
   };
 }
 
-const answer = ({ description, schema, example, headers }: Route['ok']) => ({
+const answer = ({ description, schema, example, headers, text = [] }: Route['ok']) => ({
   description,
   ...(headers && { headers }),
-  ...(schema && { content: { 'application/json': { schema, ...(example !== undefined && { example }) } } }),
+  ...((schema !== undefined || text.length > 0) && {
+    content: {
+      ...(schema && { 'application/json': { schema, ...(example !== undefined && { example }) } }),
+      ...Object.fromEntries(text.map((type) => [type, { schema: { type: 'string' as const } }])),
+    },
+  }),
 });
 
 function codesOf({ scope, body, query, errors = [] }: Route): ErrorCode[] {

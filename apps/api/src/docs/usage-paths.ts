@@ -2,8 +2,10 @@ import { z } from 'zod';
 import type { ZodOpenApiPathsObject } from 'zod-openapi';
 import { readiness } from '../health/readiness.js';
 import { pageOf } from '../http/paging.js';
-import { byAnswer, logDetail, logRow, summaryAnswer } from '../usage/answers.js';
-import { byQuery, logsQuery, summaryQuery } from '../usage/query.js';
+import { byAnswer, logDetail, logRow, summaryAnswer, timeseriesAnswer, unpricedAnswer } from '../usage/answers.js';
+import { byQuery, logsQuery, summaryQuery, timeseriesQuery, unpricedQuery } from '../usage/query.js';
+import { monthReport, weekReport } from '../usage/report/report.js';
+import { reportQuery } from '../usage/report/report-query.js';
 import { DIMENSIONS } from '../usage/router.js';
 import { operation } from './operation.js';
 
@@ -35,6 +37,49 @@ export const usagePaths: ZodOpenApiPathsObject = {
     }),
   },
   ...byPaths,
+  '/api/v1/usage/timeseries': {
+    get: operation({
+      ...usage,
+      summary: 'Figures minute by minute, hour by hour or day by day',
+      description:
+        'Without gaps. Days are those of UTC; the first and the last bucket hold only what lies between `from` and `to`.',
+      query: timeseriesQuery,
+      ok: { status: 200, description: 'Oldest first.', schema: timeseriesAnswer },
+    }),
+  },
+  '/api/v1/usage/report': {
+    get: operation({
+      ...usage,
+      summary: 'The weekly status, or the finance report of a month',
+      description: 'As JSON, CSV or Markdown, by `format` or `Accept`.',
+      query: reportQuery,
+      ok: {
+        status: 200,
+        description: 'The report.',
+        schema: z.discriminatedUnion('period', [weekReport, monthReport]),
+        text: ['text/csv', 'text/markdown'],
+      },
+    }),
+  },
+  '/api/v1/usage/export.csv': {
+    get: operation({
+      ...usage,
+      summary: 'All requests as a file',
+      description:
+        'RFC 4180 with a header row, oldest first, streamed. Text that a spreadsheet would take for a formula has an apostrophe before it.',
+      query: summaryQuery,
+      ok: { status: 200, description: 'The file.', text: ['text/csv'] },
+    }),
+  },
+  '/api/v1/usage/unpriced': {
+    get: operation({
+      ...usage,
+      summary: 'Models without a price',
+      description: 'Their calls are in no cost. A `provider` is here the one that was called.',
+      query: unpricedQuery,
+      ok: { status: 200, description: 'Most requests first.', schema: unpricedAnswer },
+    }),
+  },
   '/api/v1/usage/logs': {
     get: operation({
       ...usage,

@@ -13,12 +13,29 @@ const figures = {
   input_tokens: z.int(),
   output_tokens: z.int(),
   cost_usd: z.number().describe('The sum of what has a price; `unpriced_requests` says how many have none.'),
+  saved_usd: z.number().describe('What answers from the cache would have cost.'),
+  wasted_usd: z.number().describe('What attempts that gave no answer have cost.'),
   unpriced_requests: z.int(),
   latency_ms: z.object({ p50: latency, p95: latency, p99: latency }),
 };
 
 export const summaryAnswer = z.object(figures);
 export const byAnswer = z.object({ data: z.array(z.object({ key: z.string().nullable(), ...figures })) });
+export const timeseriesAnswer = z.object({ data: z.array(z.object({ start: z.iso.datetime(), ...figures })) });
+export const unpricedAnswer = z.object({
+  data: z.array(
+    z.object({
+      provider: z.string(),
+      provider_type: providerType,
+      model: z.string().describe('The model that served, where the vendor said so.'),
+      reason: z.string().nullable(),
+      requests: z.int(),
+      input_tokens: z.int(),
+      output_tokens: z.int(),
+      last_seen: z.iso.datetime(),
+    }),
+  ),
+});
 
 const row = {
   id: z.string(),

@@ -1,14 +1,19 @@
 /** The queries of usage and analytics. */
-import type { UsageFilter } from '@llm-gateway/db';
+import { countBuckets, type UsageFilter } from '@llm-gateway/db';
 import { wireName } from '@llm-gateway/shared';
 import { z } from 'zod';
 import { limitParam, pageQuery } from '../http/paging.js';
 
 const DEFAULT_SPAN_MS = 7 * 24 * 3_600_000;
 
-const time = z.iso.datetime({ offset: true, error: 'must be an ISO 8601 time with a zone, such as 2026-11-24T00:00:00Z' });
+/** PostgreSQL has no year 0, and beyond 9999 the text of a time has another form. */
+const isStorable = (text: string): boolean => Date.parse(text) >= 0 && Date.parse(text) <= Date.UTC(9999, 0, 1);
 
-const filter = {
+const time = z.iso
+  .datetime({ offset: true, error: 'must be an ISO 8601 time with a zone, such as 2026-11-24T00:00:00Z' })
+  .refine(isStorable, 'must lie between the years 1970 and 9999');
+
+export const filterFields = {
   from: time.optional().describe('Default: 7 days before `to`.'),
   to: time.optional().describe('Default: now. Not included itself.'),
   service: wireName(64).optional(),
@@ -22,21 +27,36 @@ interface Span {
 }
 
 /** Times that are none have their own problem. */
-const inOrder = (span: Span): boolean => {
+export const inOrder = (span: Span): boolean => {
   const { from, to } = spanOf(span, Date.now());
   return !(from >= to);
 };
-const ORDER = { path: ['from'], message: 'must be before to' };
+export const ORDER = { path: ['from'], message: 'must be before to' };
 
-export const summaryQuery = z.strictObject(filter).refine(inOrder, ORDER);
+export const summaryQuery = z.strictObject(filterFields).refine(inOrder, ORDER);
 export const byQuery = z
   .strictObject({
-    ...filter,
+    ...filterFields,
     sort: z.enum(['requests', 'cost_usd', 'errors', 'key']).prefault('requests'),
     limit: limitParam(50),
   })
   .refine(inOrder, ORDER);
-export const logsQuery = z.strictObject({ ...filter, ...pageQuery }).refine(inOrder, ORDER);
+export const unpricedQuery = z.strictObject({ ...filterFields, limit: limitParam(50) }).refine(inOrder, ORDER);
+
+/** A chart's worth, with room for each minute of a day and each hour of twelve weeks. */
+const MAX_BUCKETS = 2_048;
+
+export const timeseriesQuery = z
+  .strictObject({ ...filterFields, bucket: z.enum(['minute', 'hour', 'day']).prefault('hour') })
+  .refine(inOrder, ORDER)
+  .superRefine((query, context) => {
+    const buckets = countBuckets(spanOf(query, Date.now()), query.bucket);
+    if (!(buckets > MAX_BUCKETS)) return;
+    const message = `from and to are ${buckets} ${query.bucket}s apart, at most ${MAX_BUCKETS} are answered: ask for a shorter span or a longer bucket`;
+    context.addIssue({ code: 'custom', path: ['bucket'], message });
+  });
+
+export const logsQuery = z.strictObject({ ...filterFields, ...pageQuery }).refine(inOrder, ORDER);
 
 /** @returns the rows that a query asks for, its span filled in. */
 export function toFilter(query: z.output<typeof summaryQuery>): UsageFilter {

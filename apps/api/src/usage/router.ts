@@ -1,9 +1,12 @@
-import { usageBy, usageLogs, usageLogWithAttempts, usageSummary } from '@llm-gateway/db';
+import { unpricedModels, usageBy, usageLogs, usageLogWithAttempts, usageSummary, usageTimeseries } from '@llm-gateway/db';
 import { GatewayError, wireName } from '@llm-gateway/shared';
 import { Router } from 'express';
 import type { Deps } from '../deps.js';
 import { parse } from '../http/parse.js';
-import { byQuery, logsQuery, summaryQuery, toFilter } from './query.js';
+import { sendChunks } from '../http/send-chunks.js';
+import { exportCsv, exportHeaders } from './export-csv.js';
+import { byQuery, logsQuery, summaryQuery, timeseriesQuery, toFilter, unpricedQuery } from './query.js';
+import { reportRoute } from './report/report-route.js';
 
 export const DIMENSIONS = ['provider', 'service', 'customer', 'model'] as const;
 
@@ -23,6 +26,23 @@ export function usageRouter({ db }: Pick<Deps, 'db'>): Router {
       res.json({ data: await usageBy(db, dimension, toFilter(query), { sort: query.sort, limit: query.limit }) });
     });
   }
+
+  router.get('/timeseries', async (req, res) => {
+    const query = parse(timeseriesQuery, req.query);
+    res.json({ data: await usageTimeseries(db, toFilter(query), query.bucket) });
+  });
+
+  router.get('/unpriced', async (req, res) => {
+    const query = parse(unpricedQuery, req.query);
+    res.json({ data: await unpricedModels(db, toFilter(query), query.limit) });
+  });
+
+  router.get('/report', reportRoute(db));
+
+  router.get('/export.csv', async (req, res) => {
+    const filter = toFilter(parse(summaryQuery, req.query));
+    await sendChunks(res, exportHeaders(filter), exportCsv(db, filter));
+  });
 
   router.get('/logs', async (req, res) => {
     const query = parse(logsQuery, req.query);

@@ -1,0 +1,59 @@
+import { query, type Db } from '../connection/database.js';
+import { Prisma } from '../generated/client.js';
+import { matching, type UsageFilter } from './usage-filter.js';
+
+/** A request's row for a file: flat, and money as decimal text, because nine decimals do not survive floating point in large sums. */
+export interface UsageExportRow {
+  id: string;
+  created_at: Date;
+  service: string;
+  customer_id: string | null;
+  key_id: string | null;
+  provider: string | null;
+  provider_type: string | null;
+  model: string | null;
+  status: string;
+  error_code: string | null;
+  cache_status: string;
+  finish_reason: string | null;
+  uncached_input_tokens: number;
+  cache_read_tokens: number;
+  cache_write_tokens: number;
+  cache_write_1h_tokens: number;
+  output_tokens: number;
+  reasoning_tokens: number;
+  cost_usd: string | null;
+  unpriced_reason: string | null;
+  saved_usd: string;
+  latency_ms: number;
+  queue_ms: number;
+  attempt_count: number;
+  client_gone: boolean;
+  related_to: string | null;
+  metadata: Record<string, string>;
+}
+
+const COLUMNS = Prisma.sql`
+  id, created_at, service, customer_id, key_id, provider, provider_type, model, status, error_code, cache_status, finish_reason,
+  uncached_input_tokens, cache_read_tokens, cache_write_tokens, cache_write_1h_tokens, output_tokens, reasoning_tokens,
+  cost_usd::text, unpriced_reason, saved_usd::text, latency_ms, queue_ms, attempt_count, client_gone, related_to, metadata`;
+
+/**
+ * All matching rows, oldest first, in batches; the next is read when it is asked for. Between batches no connection and no snapshot is
+ * held, however slow the reader: each begins after the last row of the one before, so that no row comes twice.
+ */
+export async function* usageExport(
+  db: Db,
+  filter: UsageFilter,
+  batchSize = 1_000,
+): AsyncGenerator<UsageExportRow[], void, undefined> {
+  let last: UsageExportRow | undefined;
+  do {
+    const newer = last ? Prisma.sql`AND (created_at, id) > (${last.created_at}, ${last.id})` : Prisma.empty;
+    const sql = Prisma.sql`
+      SELECT ${COLUMNS} FROM llm_usage_logs WHERE ${matching(filter)} ${newer} ORDER BY created_at, id LIMIT ${batchSize}`;
+    const rows = await query(db, (client) => client.$queryRaw<UsageExportRow[]>(sql));
+    if (rows.length > 0) yield rows;
+    last = rows.length === batchSize ? rows.at(-1) : undefined;
+  } while (last);
+}
