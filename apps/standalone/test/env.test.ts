@@ -27,15 +27,18 @@ describe('the settings of npm start', () => {
     ['SERVICE_KEYS', 'a,,b', 'must be keys of printable ASCII without spaces, separated by commas'],
     ['ENCRYPTION_KEYS', 'k1:c2hvcnQ=', expect.stringMatching(/32 bytes|base64/)],
   ])('refuse %s=%s in the words of the API and the worker, before anything is started', (name, value, problem) => {
-    const complaint = (() => {
-      try {
-        return parseEnv(standaloneEnv, { [name]: value });
-      } catch (error) {
-        return (error as Error).message;
-      }
-    })();
-    expect(String(complaint).split('\n')).toHaveLength(1);
-    const [told, ...words] = String(complaint).split(': ');
+    const complaint = complaintAbout({ [name]: value });
+    expect(complaint.split('\n')).toHaveLength(1);
+    const [told, ...words] = complaint.split(': ');
     expect([told, words.join(': ')]).toEqual([name, problem]);
   });
 });
+
+function complaintAbout(settings: Record<string, string>): string {
+  try {
+    parseEnv(standaloneEnv, settings);
+    return '';
+  } catch (error) {
+    return (error as Error).message;
+  }
+}

@@ -115,7 +115,7 @@ describe('the process', () => {
 /** Its exit; after a disconnect() there is no `close`. Should it fail to end, it must not outlive the test. */
 async function endOf(child: ReturnType<typeof spawn>, event: 'exit' | 'close' = 'exit'): Promise<unknown[]> {
   const late = setTimeout(() => child.kill('SIGKILL'), 20_000);
-  const exit = await once(child, event);
+  const exit: unknown[] = await once(child, event);
   clearTimeout(late);
   return exit;
 }

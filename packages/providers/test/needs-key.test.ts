@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { PROVIDER_TYPES } from '@llm-gateway/shared';
+import { PROVIDER_TYPES, type ProviderError } from '@llm-gateway/shared';
 import { createProvider, needsKey, parseEgressAllow } from '../src/index.js';
 
 const PROXY = 'http://127.0.0.1:1/v1';
@@ -9,7 +9,9 @@ describe('a provider without a key', () => {
   it.each(PROVIDER_TYPES)('is refused by the rule exactly where its calls are: %s', async (type) => {
     const egressAllow = parseEgressAllow('127.0.0.0/8');
     const provider = createProvider({ type, apiKey: null, baseUrl: PROXY, egressAllow });
-    const fault = await provider.generate(call, new AbortController().signal).catch((error: { fault: string }) => error.fault);
+    const fault = await provider
+      .generate(call, new AbortController().signal)
+      .catch((error: unknown) => (error as ProviderError).fault);
     // Nobody listens there: a call that was made fails on the way.
     expect(fault).toBe(needsKey(type, PROXY) ? 'auth' : 'network');
   });
