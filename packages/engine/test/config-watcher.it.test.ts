@@ -1,4 +1,4 @@
-import { afterAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { closeDatabase, migrate, openDatabase, type Db } from '@llm-gateway/db';
 import { createTestDatabase } from '@llm-gateway/local-services';
 import { readConfigMirror, writeConfigMirror, type Redis } from '@llm-gateway/queue';
@@ -14,9 +14,10 @@ let redis: Redis;
 beforeEach(async () => {
   harness = await startHarness();
   redis = await harness.client();
-  closers.unshift(() => harness.close());
+  closers.push(() => harness.close());
 });
-afterAll(async () => {
+// After each, and the watcher first: it would go on asking a database that is closed.
+afterEach(async () => {
   for (const close of closers.splice(0)) await close();
 });
 
