@@ -3,12 +3,10 @@ import { parseEgressAllow } from '@llm-gateway/providers';
 import { gatewaySettings, parsedBy, parseEnvOrExit, wholeNumber } from '@llm-gateway/shared';
 import { z } from 'zod';
 
-const names = z.string().transform((text) =>
-  text
-    .split(',')
-    .map((name) => name.trim())
-    .filter(Boolean),
-);
+const names = z
+  .string()
+  .transform((text) => text.split(',').map((name) => name.trim()))
+  .pipe(z.array(z.string().regex(/^[a-z0-9-]{1,40}$/, 'must be names of providers, separated by commas')).min(1));
 
 const workerEnv = z.object({
   ...gatewaySettings,

@@ -1,7 +1,7 @@
 /** Provider clients, ready to call, each made when it is first needed and again when its configuration has changed. Keys are decrypted here, and stay here. */
 import { decryptSecret, type EncryptionKeys } from '@llm-gateway/db';
 import { createProvider, type EgressRules, type Provider } from '@llm-gateway/providers';
-import type { ConfigSnapshot, ProviderConfig } from '@llm-gateway/shared';
+import { ProviderError, type ConfigSnapshot, type ProviderConfig } from '@llm-gateway/shared';
 
 export interface ReadyProvider {
   config: ProviderConfig;
@@ -44,8 +44,18 @@ export class ProviderPool {
   #client(config: ProviderConfig): Provider {
     const known = this.#clients.get(config.id);
     if (known?.version === config.version) return known.client;
-    const client = providerClient(config, this.#settings);
+    const client = this.#make(config);
     this.#clients.set(config.id, { version: config.version, client });
     return client;
+  }
+
+  /** One provider whose stored key cannot be read must not take the others along: its calls fail, and the next candidate is asked. */
+  #make(config: ProviderConfig): Provider {
+    try {
+      return providerClient(config, this.#settings);
+    } catch {
+      const message = `the stored key of ${config.name} cannot be read with the configured ENCRYPTION_KEYS: enter it again`;
+      return { generate: () => Promise.reject(new ProviderError('auth', message)) };
+    }
   }
 }

@@ -1,3 +1,5 @@
+import { storable } from './wire-text.js';
+
 /**
  * What can go wrong in one provider call, and what the owner of retries (the engine) does about it.
  * `retry`: the same provider may be asked again. `fallback`: the next candidate may be asked.
@@ -21,11 +23,16 @@ export const PROVIDER_FAULTS = {
 
 export type ProviderFault = keyof typeof PROVIDER_FAULTS;
 
+/** Faults of calls that reached the vendor, or may have. One that was refused with an error status is not billed. */
+const MAYBE_BILLED: ReadonlySet<ProviderFault> = new Set(['timeout', 'aborted', 'bad_response']);
+
 export interface ProviderErrorOptions extends ErrorOptions {
   httpStatus?: number;
   /** What the vendor asked us to wait, from a header or its body. */
   retryAfterMs?: number;
   vendorRequestId?: string;
+  /** The vendor may have worked, and bill, although we saw no answer. Unless said otherwise it follows from fault and status. */
+  maybeBilled?: boolean;
 }
 
 /** One failed provider call. Adapters throw nothing else; the message is redacted and at most 500 characters. */
@@ -34,15 +41,17 @@ export class ProviderError extends Error {
   readonly httpStatus: number | undefined;
   readonly retryAfterMs: number | undefined;
   readonly vendorRequestId: string | undefined;
+  readonly maybeBilled: boolean;
 
   constructor(
     readonly fault: ProviderFault,
     message: string,
     options: ProviderErrorOptions = {},
   ) {
-    super(message.slice(0, 500), options);
+    super(storable(message, 500), options);
     this.httpStatus = options.httpStatus;
     this.retryAfterMs = options.retryAfterMs;
     this.vendorRequestId = options.vendorRequestId;
+    this.maybeBilled = options.maybeBilled ?? (MAYBE_BILLED.has(fault) && (options.httpStatus ?? 200) < 400);
   }
 }

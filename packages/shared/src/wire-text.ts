@@ -3,6 +3,9 @@ import { z } from 'zod';
 /** Text that every part of the system can hold: PostgreSQL takes no NUL, UTF-8 has no lone surrogates. */
 const clean = (value: string): boolean => !value.includes('\u0000') && value.isWellFormed();
 
+/** Somebody else's text as every part of the system can hold it: what a vendor says must not cost us the row that records it. */
+export const storable = (text: string, max: number): string => text.replaceAll('\u0000', '').toWellFormed().slice(0, max);
+
 export const wireText = (max: number) =>
   z.string().max(max, `must be at most ${max} characters`).refine(clean, 'must be well-formed Unicode without NUL characters');
 

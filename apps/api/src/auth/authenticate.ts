@@ -28,7 +28,8 @@ export function requireScope(scope: Scope): RequestHandler {
 
 function presentedKey(req: Request): string | null {
   const header = req.get('x-service-key');
-  if (header !== undefined) return header;
+  // A proxy with an unset variable sends it empty; that is no key.
+  if (header) return header;
   const [, token] = /^Bearer +(\S+)$/i.exec(req.get('authorization') ?? '') ?? [];
   return token ?? null;
 }

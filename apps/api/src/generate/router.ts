@@ -1,5 +1,6 @@
 import { Router, type Request, type Response } from 'express';
 import { GatewayError, generateRequest } from '@llm-gateway/shared';
+import { z } from 'zod';
 import { callerOf } from '../auth/caller.js';
 import { parse } from '../http/parse.js';
 import type { Answer, Queued } from './answer.js';
@@ -7,6 +8,8 @@ import { CallerGone } from './await-outcome.js';
 import type { GenerateDeps } from './deps.js';
 import { generate } from './generate.js';
 import { rateLimitHeaders } from './rate-limit-headers.js';
+
+const generateQuery = z.strictObject({ mode: z.literal('async').optional() });
 
 export function generateRouter(deps: GenerateDeps): Router {
   const router = Router();
@@ -16,7 +19,7 @@ export function generateRouter(deps: GenerateDeps): Router {
       caller: callerOf(res),
       request,
       idempotencyKey: idempotencyKey(req),
-      isAsync: isAsync(req),
+      isAsync: isAsync(req, parse(generateQuery, req.query)),
       signal: hangUpSignal(res),
     };
     try {
@@ -37,8 +40,8 @@ function idempotencyKey(req: Request): string | null {
   throw new GatewayError('invalid_request', 'the request is not valid', { details });
 }
 
-const isAsync = (req: Request): boolean =>
-  req.query.mode === 'async' ||
+const isAsync = (req: Request, query: z.output<typeof generateQuery>): boolean =>
+  query.mode === 'async' ||
   (req.get('prefer') ?? '').split(',').some((preference) => preference.trim().toLowerCase() === 'respond-async');
 
 function hangUpSignal(res: Response): AbortSignal {

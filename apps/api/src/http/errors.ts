@@ -40,7 +40,7 @@ function respond(res: Response, error: GatewayError, requestId: string): void {
 }
 
 function toGatewayError(thrown: unknown): GatewayError {
-  if (thrown instanceof GatewayError) return thrown;
+  if (thrown instanceof GatewayError && thrown.code !== 'internal') return thrown;
   // Express and its static files mark what the caller did wrong with a 4xx status (a path that is no UTF-8, for one).
   const status = (thrown as { status?: unknown } | null)?.status;
   if (status === 404) return new GatewayError('not_found', 'no such path');

@@ -37,7 +37,8 @@ export function providersRouter(deps: Deps): Router {
     const patch = parse(patchBody, req.body);
     const row = await getProvider(db, req.params.id);
     checkPatch(row, patch);
-    const changed = await updateProvider(db, encryptionKeys, row.id, toProviderPatch(patch));
+    // The check holds for the row that was read, so only that row may be changed.
+    const changed = await updateProvider(db, encryptionKeys, row.id, { ...toProviderPatch(patch), ifVersion: row.version });
     await config.changed();
     res.json(toWireProvider(changed));
   });

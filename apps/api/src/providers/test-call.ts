@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type { Deps } from '../deps.js';
 
 const TIMEOUT_MS = 10_000;
+const UNREADABLE_KEY = 'auth: the stored key cannot be read with the configured ENCRYPTION_KEYS: enter it again';
 
 export const testAnswer = z.object({
   ok: z.boolean(),
@@ -31,7 +32,7 @@ export async function testProvider(
     const answer = await client.generate(call, new AbortController().signal);
     return { ok: true, latency_ms: latency(), model: answer.servedModel };
   } catch (error) {
-    if (!(error instanceof ProviderError)) throw error;
-    return { ok: false, latency_ms: latency(), model: row.defaultModel, error: `${error.fault}: ${error.message}` };
+    const problem = error instanceof ProviderError ? `${error.fault}: ${error.message}` : UNREADABLE_KEY;
+    return { ok: false, latency_ms: latency(), model: row.defaultModel, error: problem };
   }
 }

@@ -16,19 +16,28 @@ export async function createProvider(db: Db, keys: EncryptionKeys, input: Provid
   return toProvider(await create.catch((error: unknown) => refuseTakenName(error, name)));
 }
 
-/** Changes what the patch names. @throws GatewayError `not_found`; `conflict` when the new name is taken. */
+export interface ProviderChange extends Partial<ProviderInput> {
+  /** The version that the change was checked against; the change is refused when there is a newer one. */
+  ifVersion?: number;
+}
+
+/** Changes what the patch names. @throws GatewayError `not_found`; `conflict` when the new name is taken, or the row has changed meanwhile. */
 export async function updateProvider(
   db: Db,
   keys: EncryptionKeys,
   id: string,
-  patch: Partial<ProviderInput>,
+  { ifVersion, ...patch }: ProviderChange,
 ): Promise<ProviderConfig> {
   demandRowId(id, 'provider');
   const data = { ...toColumns(keys, id, patch), version: { increment: 1 }, updatedAt: new Date() };
   const update = changeConfig(db, async (tx) => {
-    const [row] = await tx.providerConfig.updateManyAndReturn({ where: { id }, data });
-    if (!row) throw notFound('provider', id);
-    return row;
+    const [row] = await tx.providerConfig.updateManyAndReturn({ where: { id, version: ifVersion }, data });
+    if (row) return row;
+    if ((await tx.providerConfig.count({ where: { id } })) === 0) throw notFound('provider', id);
+    throw new GatewayError(
+      'conflict',
+      'the provider was changed by somebody else meanwhile: read it again and repeat the change',
+    );
   });
   return toProvider(await update.catch((error: unknown) => refuseTakenName(error, patch.name)));
 }

@@ -2,19 +2,19 @@
 import { priceCall, type ProviderAnswer } from '@llm-gateway/providers';
 import {
   conversation,
+  storable,
   estimateTokens,
   newAttemptId,
   NO_TOKENS,
   type ProviderError,
   type GenerateRequest,
   type ProviderConfig,
-  type ProviderFault,
   type TokenBuckets,
   type UsageAttempt,
 } from '@llm-gateway/shared';
 
-/** After these faults the vendor may have worked, and bill, although we saw no answer. */
-const MAYBE_BILLED: ReadonlySet<ProviderFault> = new Set(['timeout', 'aborted']);
+/** Longer than any vendor's names of models and requests. */
+const MAX_NAME = 300;
 
 /** Estimated tokens of the whole input. */
 export function estimateInput(request: Pick<GenerateRequest, 'prompt' | 'messages' | 'system'>): number {
@@ -68,8 +68,8 @@ export function closeOk(open: UsageAttempt, provider: ProviderConfig, answer: Pr
     status: 'ok',
     error: null,
     errorMessage: null,
-    servedModel: answer.servedModel,
-    vendorRequestId: answer.vendorRequestId,
+    servedModel: storable(answer.servedModel, MAX_NAME),
+    vendorRequestId: answer.vendorRequestId === null ? null : storable(answer.vendorRequestId, MAX_NAME),
     tokens: answer.tokens,
     estimated: false,
     ...priceServed(provider, open, answer),
@@ -84,10 +84,10 @@ export function closeFailed(open: UsageAttempt, error: ProviderError): UsageAtte
     error: error.fault,
     errorMessage: error.message,
     httpStatus: error.httpStatus ?? null,
-    vendorRequestId: error.vendorRequestId ?? null,
+    vendorRequestId: error.vendorRequestId === undefined ? null : storable(error.vendorRequestId, MAX_NAME),
     latencyMs: Date.now() - open.createdAt,
   };
-  if (MAYBE_BILLED.has(error.fault)) return closed;
+  if (error.maybeBilled) return closed;
   return { ...closed, tokens: NO_TOKENS, estimated: false, costNanoUsd: 0, unpricedReason: null, priceVersion: null };
 }
 

@@ -1,6 +1,16 @@
 import { ProviderError } from '@llm-gateway/shared';
 import { EgressRefusedError, MAX_RESPONSE_BYTES } from '../egress/agent.js';
 
+/** The connection was never made, so the vendor has nothing to bill. */
+const NEVER_SENT: ReadonlySet<string> = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'UND_ERR_CONNECT_TIMEOUT',
+]);
+
 /** Classifies what undici threw. The original is not kept as a cause: it can hold the socket, and with it the request. */
 export function networkError(error: unknown): ProviderError {
   if (error instanceof ProviderError) return error;
@@ -13,7 +23,8 @@ export function networkError(error: unknown): ProviderError {
     return new ProviderError('bad_response', `the provider's answer is larger than ${MAX_RESPONSE_BYTES} bytes`);
   }
   if (code?.startsWith('HPE_')) return new ProviderError('bad_response', `the provider's answer is not valid HTTP (${code})`);
-  return new ProviderError('network', `the connection to the provider failed (${code ?? 'unknown cause'})`);
+  const maybeBilled = !NEVER_SENT.has(code ?? '');
+  return new ProviderError('network', `the connection to the provider failed (${code ?? 'unknown cause'})`, { maybeBilled });
 }
 
 /** The error, its causes, and the members of aggregates: a connection tried over IPv6 and IPv4 fails with both. */

@@ -50,7 +50,7 @@ export function parseJson(body: string): unknown {
 export function vendorError(answer: HttpAnswer, apiKey: string | null): ProviderError {
   const json = parseJson(answer.text);
   const body = errorBody.safeParse(json).data;
-  const words = body ? wordsOf(body) : { message: plainText(answer), codes: [], code: undefined };
+  const words = body ? wordsOf(body) : { message: plainText(answer, apiKey), codes: [], code: undefined };
   const status = answer.status < 300 && isErrorStatus(words.code) ? words.code : answer.status;
   const said = redact((words.message ?? '').trim(), apiKey);
   return new ProviderError(
@@ -88,7 +88,8 @@ const listed = (faults: z.infer<typeof details>): string | undefined =>
     .join('; ');
 
 /** A proxy's HTML page says nothing to a caller; a line of plain text may. */
-function plainText({ headers, text: body }: HttpAnswer): string | undefined {
+function plainText({ headers, text: body }: HttpAnswer, apiKey: string | null): string | undefined {
   const isPage = /html/i.test(headers.get('content-type') ?? '') || body.trimStart().startsWith('<');
-  return isPage ? undefined : body.slice(0, LONGEST_PLAIN_TEXT);
+  // Redacted before it is cut: half a key would not be recognised.
+  return isPage ? undefined : redact(body, apiKey).slice(0, LONGEST_PLAIN_TEXT);
 }

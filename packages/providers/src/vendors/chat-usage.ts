@@ -22,7 +22,9 @@ export const chatUsage = z
 export function chatBuckets(usage: z.infer<typeof chatUsage>): TokenBuckets | undefined {
   if (!usage) return undefined;
   const prompt = usage.prompt_tokens ?? 0;
-  const completion = usage.completion_tokens ?? 0;
+  const completion = usage.completion_tokens ?? outputFromTotal(usage.total_tokens, prompt);
+  // An answer without its output counted has no usage that could be priced.
+  if (completion === undefined) return undefined;
   const reasoning = usage.completion_tokens_details?.reasoning_tokens ?? 0;
   const cached = usage.prompt_tokens_details?.cached_tokens ?? usage.prompt_cache_hit_tokens ?? usage.cached_tokens ?? 0;
   const cacheRead = Math.min(prompt, cached);
@@ -38,3 +40,6 @@ export function chatBuckets(usage: z.infer<typeof chatUsage>): TokenBuckets | un
     reasoning: Math.min(reasoning, output),
   };
 }
+
+const outputFromTotal = (total: number | null | undefined, prompt: number): number | undefined =>
+  total === null || total === undefined || total < prompt ? undefined : total - prompt;

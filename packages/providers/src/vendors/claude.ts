@@ -113,10 +113,12 @@ function readMessage(message: unknown, call: ProviderCall, warnings: Warnings): 
 }
 
 /** Claude's input excludes what was read from and written to the cache; its output includes thinking. */
-function claudeBuckets(usage: NonNullable<z.infer<typeof messageShape>['usage']>): TokenBuckets {
+function claudeBuckets(usage: NonNullable<z.infer<typeof messageShape>['usage']>): TokenBuckets | undefined {
+  // An answer without its output counted has no usage that could be priced.
+  if (usage.output_tokens === null || usage.output_tokens === undefined) return undefined;
   const written = usage.cache_creation_input_tokens ?? 0;
   const cacheWrite1h = Math.min(written, usage.cache_creation?.ephemeral_1h_input_tokens ?? 0);
-  const output = usage.output_tokens ?? 0;
+  const output = usage.output_tokens;
   return {
     uncachedInput: usage.input_tokens ?? 0,
     cacheRead: usage.cache_read_input_tokens ?? 0,

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { Warnings } from './parameters.js';
 
 /** A count in a vendor's usage. Nonsense counts as absent: an answer that is paid for is not thrown away over its bookkeeping. */
-export const tokenCount = z.int().nonnegative().nullish().catch(undefined);
+export const tokenCount = z.int().nonnegative().max(1_000_000_000).nullish().catch(undefined);
 
 /** @returns the buckets, or none with a warning. */
 export function bucketsOr(warnings: Warnings, buckets: TokenBuckets | undefined): TokenBuckets {
