@@ -18,6 +18,7 @@ export { findDrift } from './migrations/drift.js';
 export { migrate, type MigrateOptions } from './migrations/migrate.js';
 export type { Page, PageRequest } from './page.js';
 export { insertUsage, type InsertedUsage } from './usage/insert-usage.js';
+export { repriceAttempts, storedAttempts, type AttemptRange, type NewPrice, type StoredAttempt } from './usage/reprice-usage.js';
 export {
   usageBy,
   usageSummary,

@@ -3,6 +3,7 @@ export { effectiveBaseUrl } from './base-url.js';
 export { createProvider } from './create-provider.js';
 export { checkBaseUrl } from './egress/check-base-url.js';
 export { parseEgressAllow, type EgressRules } from './egress/rules.js';
-export { priceCall } from './pricing/price-call.js';
+export { priceAttempt, priceCall } from './pricing/price-call.js';
+export { isPricedAnywhere } from './pricing/price-table.js';
 export type { PricedCall, PricedTokens } from './pricing/priced-tokens.js';
 export type { Provider, ProviderAnswer, ProviderCall, ProviderConnection } from './provider.js';

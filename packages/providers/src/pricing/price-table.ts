@@ -14,6 +14,9 @@ const TABLE_IDS: Partial<Record<ProviderType, string>> = {
   gemini: 'google',
   mistral: 'mistral',
 };
+/** True where a model costs the same whatever the URL: the table's price is then known without the provider's configuration. */
+export const isPricedAnywhere = (type: ProviderType): boolean => type in TABLE_IDS;
+
 const TOGETHER = 'together';
 
 const TABLE = `genai-prices@${installedVersion()}`;
