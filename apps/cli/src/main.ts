@@ -2,10 +2,11 @@
 import { readFileSync } from 'node:fs';
 import { EXIT, OperatorError, type Command, type ExitCode, type Surroundings } from './command.js';
 import { readEnv } from './env.js';
-import { recompute } from './prices/recompute.js';
 
-const COMMANDS: Readonly<Record<string, Command>> = {
-  'prices:recompute': recompute,
+// Loaded when run: the vendors' SDKs alone take half a second, which help and complaints need not wait for.
+const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  'prices:recompute': async () => (await import('./prices/recompute.js')).recompute,
+  'usage:reconcile': async () => (await import('./usage/reconcile.js')).reconcile,
 };
 
 const [name = '', ...args] = process.argv.slice(2);
@@ -19,9 +20,10 @@ if (!command) {
   process.exitCode = await run(command);
 }
 
-async function run(one: Command): Promise<ExitCode> {
+async function run(load: () => Promise<Command>): Promise<ExitCode> {
   try {
-    return await one(args, surroundings());
+    const runCommand = await load();
+    return await runCommand(args, surroundings());
   } catch (error) {
     console.error(error instanceof Error ? error.message : String(error));
     if (error instanceof OperatorError) console.error(`npm run ${name} -- --help says what there is`);

@@ -118,20 +118,20 @@ describe('a re-pricing', () => {
     await fixture.addProvider({});
     await insertUsage(
       fixture.db,
-      Array.from({ length: 4_500 }, () => request(attempt())),
+      Array.from({ length: 2_100 }, () => request(attempt())),
     );
-    expect(await jsonOf('--apply')).toMatchObject({ written: 4_500, total: { attempts: 4_500, new_cost_usd: 3_375 } });
-    expect(await fixture.sql(`SELECT sum(cost_usd)::text AS sum FROM llm_usage_logs`)).toEqual([{ sum: '3375.000000000' }]);
+    expect(await jsonOf('--apply')).toMatchObject({ written: 2_100, total: { attempts: 2_100, new_cost_usd: 1_575 } });
+    expect(await fixture.sql(`SELECT sum(cost_usd)::text AS sum FROM llm_usage_logs`)).toEqual([{ sum: '1575.000000000' }]);
   });
 
   it('goes on where a stopped one ended', async () => {
     await fixture.addProvider({});
-    const events = Array.from({ length: 4_500 }, (_, index) => request(attempt({ createdAt: AT + index })));
+    const events = Array.from({ length: 2_100 }, (_, index) => request(attempt({ createdAt: AT + index })));
     await insertUsage(fixture.db, events);
     const stop = new AbortController();
     // Held, so that the second batch waits until the operator has spoken.
     await fixture.sql('BEGIN');
-    await fixture.sql('SELECT 1 FROM llm_usage_attempts WHERE id = $1 FOR UPDATE', [events[2_500]!.attempts[0]!.id]);
+    await fixture.sql('SELECT 1 FROM llm_usage_attempts WHERE id = $1 FOR UPDATE', [events[1_500]!.attempts[0]!.id]);
     const stopped = fixture.run(recompute, [...RANGE, '--apply', '--json'], stop.signal);
     // The first written batch is the moment at which the operator has enough.
     for (let written = false; !written;) {
@@ -140,8 +140,8 @@ describe('a re-pricing', () => {
     stop.abort();
     await fixture.sql('COMMIT');
     const { code, out, notes } = await stopped;
-    expect([code, JSON.parse(out).written, notes]).toEqual([130, 4_000, 'stopped; go on with --from 2026-11-10T12:00:03.999Z']);
-    expect(await jsonOf('--apply')).toMatchObject({ code: 0, written: 500 });
+    expect([code, JSON.parse(out).written, notes]).toEqual([130, 2_000, 'stopped; go on with --from 2026-11-10T12:00:01.999Z']);
+    expect(await jsonOf('--apply')).toMatchObject({ code: 0, written: 100 });
     expect(await fixture.sql('SELECT DISTINCT cost_usd::text AS cost FROM llm_usage_logs')).toEqual([{ cost: '0.750000000' }]);
   });
 

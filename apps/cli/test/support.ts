@@ -1,4 +1,4 @@
-import { afterAll, beforeAll } from '@jest/globals';
+import { afterAll, beforeAll, jest } from '@jest/globals';
 import {
   closeDatabase,
   createProvider,
@@ -12,6 +12,8 @@ import { createTestDatabase } from '@llm-gateway/local-services';
 import { newAttemptId, newRequestId, NO_TOKENS, type UsageAttempt, type UsageEvent, type UsageLog } from '@llm-gateway/shared';
 import pg from 'pg';
 import type { Command, ExitCode } from '../src/command.js';
+
+jest.setTimeout(60_000);
 
 const KEYS = parseEncryptionKeys(`k1:${Buffer.alloc(32, 1).toString('base64')}`);
 

@@ -17,6 +17,7 @@ export { decryptSecret, parseEncryptionKeys, type EncryptionKeys } from './encry
 export { findDrift } from './migrations/drift.js';
 export { migrate, type MigrateOptions } from './migrations/migrate.js';
 export type { Page, PageRequest } from './page.js';
+export { billedUsage, type BilledUsage } from './usage/billed-usage.js';
 export { insertUsage, type InsertedUsage } from './usage/insert-usage.js';
 export { repriceAttempts, storedAttempts, type AttemptRange, type NewPrice, type StoredAttempt } from './usage/reprice-usage.js';
 export {

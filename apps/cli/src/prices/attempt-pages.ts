@@ -1,7 +1,7 @@
 import { storedAttempts, type Db, type StoredAttempt } from '@llm-gateway/db';
 import type { TimeRange } from '../time-range.js';
 
-const PAGE_SIZE = 2_000;
+const PAGE_SIZE = 1_000;
 
 /** The attempts of a range in the order of their times, in constant memory. Ends early when the operator wants it to. */
 export async function* attemptPages(db: Db, range: TimeRange, signal: AbortSignal): AsyncGenerator<StoredAttempt[]> {
