@@ -1,4 +1,5 @@
 /** The API process: `node apps/api/dist/main.js`, any number of them. */
+import { followPriceFile } from '@llm-gateway/engine';
 import { createLogger } from '@llm-gateway/shared';
 import { readEnv } from './env.js';
 import { onStopSignal } from './process/stop-signal.js';
@@ -11,6 +12,9 @@ process.on('uncaughtException', (error) => {
   logger.fatal({ err: error }, 'unexpected failure, the process ends');
   process.exit(1);
 });
+
+// Direct mode prices calls here.
+if (env.PRICES_FILE !== undefined) followPriceFile(env.PRICES_FILE, logger);
 
 const starting = startApi(env, logger);
 

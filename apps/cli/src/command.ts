@@ -14,6 +14,8 @@ export interface Surroundings {
   signal: AbortSignal;
   /** Asked for when it is needed, so that a wrong option is named before a missing setting. */
   databaseUrl: () => string;
+  /** The file of the refreshed price table, where there is one. */
+  pricesFile: () => string | undefined;
 }
 
 export type Command = (args: string[], surroundings: Surroundings) => Promise<ExitCode>;

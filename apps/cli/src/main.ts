@@ -1,11 +1,12 @@
 /** The operator's commands. Each is started by its npm script, or after a build by `node apps/cli/dist/main.js <command>`. */
 import { readFileSync } from 'node:fs';
 import { EXIT, OperatorError, type Command, type ExitCode, type Surroundings } from './command.js';
-import { readEnv } from './env.js';
+import { readEnv, readPricesEnv } from './env.js';
 
 // Loaded when run: the vendors' SDKs alone take half a second, which help and complaints need not wait for.
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   'prices:recompute': async () => (await import('./prices/recompute.js')).recompute,
+  'prices:refresh': async () => (await import('./prices/refresh.js')).refresh,
   'usage:reconcile': async () => (await import('./usage/reconcile.js')).reconcile,
 };
 
@@ -45,5 +46,6 @@ function surroundings(): Surroundings {
     note: (line) => console.error(line),
     signal: stop.signal,
     databaseUrl: () => readEnv().DATABASE_URL,
+    pricesFile: () => readPricesEnv().PRICES_FILE,
   };
 }

@@ -50,7 +50,13 @@ describe('a re-pricing', () => {
     await fixture.addProvider({});
     const event = request(attempt({ costNanoUsd: 1 }), attempt({ costNanoUsd: null, unpricedReason: 'no price for x' }));
     await insertUsage(fixture.db, [event]);
-    expect(await jsonOf('--apply')).toMatchObject({ code: 0, applied: true, written: 2, total: { changed: 2, newly_priced: 1 } });
+    expect(await jsonOf('--apply')).toMatchObject({
+      code: 0,
+      applied: true,
+      written: 2,
+      price_table: expect.stringMatching(/^genai-prices@/),
+      total: { changed: 2, newly_priced: 1 },
+    });
     expect(await costs('attempts')).toEqual(['0.750000000', '0.750000000']);
     expect(await fixture.sql('SELECT cost_usd::text, unpriced_reason FROM llm_usage_logs')).toEqual([
       { cost_usd: '1.500000000', unpriced_reason: null },

@@ -52,7 +52,7 @@ export function useDatabase() {
     },
     sql: async <Row extends object>(text: string, values?: unknown[]) => (await fixture().client.query<Row>(text, values)).rows,
     addProvider: (input: Partial<ProviderInput>) => createProvider(fixture().db, KEYS, { ...PROVIDER, ...input }),
-    run: (command: Command, args: string[], signal?: AbortSignal) => runCommand(command, args, () => fixture().url, signal),
+    run: (command: Command, args: string[], signal?: AbortSignal) => runCommand(command, args, () => fixture().url, { signal }),
   };
 }
 
@@ -60,7 +60,7 @@ export async function runCommand(
   command: Command,
   args: string[],
   databaseUrl: () => string,
-  signal = new AbortController().signal,
+  { signal = new AbortController().signal, pricesFile }: { signal?: AbortSignal | undefined; pricesFile?: string } = {},
 ): Promise<Outcome> {
   const out: string[] = [];
   const notes: string[] = [];
@@ -69,6 +69,7 @@ export async function runCommand(
     note: (line) => notes.push(line),
     signal,
     databaseUrl,
+    pricesFile: () => pricesFile,
   });
   return { code, out: out.join('\n'), notes: notes.join('\n') };
 }

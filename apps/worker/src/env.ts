@@ -23,6 +23,8 @@ const workerEnv = z.object({
   SHUTDOWN_TIMEOUT_MS: wholeNumber(0, 3_600_000).default(30_000),
   /** Touched every second while the process lives, for a container's health check. */
   HEALTH_FILE: z.string().default('/tmp/worker-alive'),
+  /** A price table kept by `prices:refresh`; unset: the bundled one. */
+  PRICES_FILE: z.string().optional(),
   LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
 });
 export type Env = z.output<typeof workerEnv>;

@@ -4,6 +4,7 @@ import { closeDatabase, openDatabase } from '@llm-gateway/db';
 import {
   ConfigWatcher,
   endAbandoned,
+  followPriceFile,
   POISONED,
   ProviderPool,
   startReaper,
@@ -31,6 +32,7 @@ const env = readEnv();
 const workerId = newInstanceId('worker');
 const logger = createLogger({ name: 'worker', level: env.LOG_LEVEL }).child({ worker: workerId });
 
+if (env.PRICES_FILE !== undefined) followPriceFile(env.PRICES_FILE, logger);
 const redis = connectRedis(env.REDIS_URL, 'patient', logger);
 const subscriber = connectRedis(env.REDIS_URL, 'patient', logger);
 const limiterRedis = connectRedis(env.REDIS_URL, 'patient', logger);

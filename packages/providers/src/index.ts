@@ -4,6 +4,7 @@ export { createProvider } from './create-provider.js';
 export { checkBaseUrl } from './egress/check-base-url.js';
 export { parseEgressAllow, type EgressRules } from './egress/rules.js';
 export { priceAttempt, priceCall } from './pricing/price-call.js';
+export { currentPriceTable, lossesOf, usePriceFile, usePriceTable, type PriceTableInfo } from './pricing/price-refresh.js';
 export { isPricedAnywhere } from './pricing/price-table.js';
 export type { PricedCall, PricedTokens } from './pricing/priced-tokens.js';
 export type { Provider, ProviderAnswer, ProviderCall, ProviderConnection } from './provider.js';

@@ -17,6 +17,7 @@ import { attemptPages } from './attempt-pages.js';
 import { diffText } from './diff-text.js';
 import { PriceDiff } from './price-diff.js';
 import { reprice } from './reprice.js';
+import { tableInUse } from './table-in-use.js';
 
 const OPTIONS = {
   from: { type: 'string' },
@@ -30,17 +31,20 @@ interface Task extends Surroundings {
   range: TimeRange;
   providers: ReadonlyMap<string, ProviderConfig>;
   json: boolean;
+  /** The version of the price table. */
+  priceTable: string;
 }
 
 /** The diff first, always; then, with `--apply`, the writing. */
 export const recompute: Command = async (args, surroundings) => {
   const options = readOptions(args, OPTIONS);
   const range = readRange(options.from, options.to);
+  const priceTable = (await tableInUse(surroundings.pricesFile())).version;
   const db = openDatabase(surroundings.databaseUrl(), { poolSize: 1 });
   try {
     const { providers } = await loadSnapshot(db);
     const byName = new Map(providers.map((provider) => [provider.name, provider]));
-    const task: Task = { ...surroundings, db, range, providers: byName, json: options.json };
+    const task: Task = { ...surroundings, db, range, providers: byName, json: options.json, priceTable };
     const diff = await diffOf(task);
     if (surroundings.signal.aborted) return EXIT.stopped;
     if (!options.json) surroundings.out(diffText(range, diff));
@@ -60,9 +64,9 @@ async function diffOf({ db, range, providers, signal, note }: Task): Promise<Pri
   return diff;
 }
 
-function dryRun({ json, out, range }: Task, diff: PriceDiff): ExitCode {
-  if (json) out(asJson(range, diff, { applied: false, written: 0 }));
-  else if (diff.total().changed > 0) out('\nNothing is written yet: add --apply to write these costs.');
+function dryRun(task: Task, diff: PriceDiff): ExitCode {
+  if (task.json) task.out(asJson(task, diff, { applied: false, written: 0 }));
+  else if (diff.total().changed > 0) task.out('\nNothing is written yet: add --apply to write these costs.');
   return EXIT.ok;
 }
 
@@ -82,7 +86,7 @@ async function apply(task: Task, diff: PriceDiff): Promise<ExitCode> {
     note(`${count(written)} costs are written; go on with --from ${reached}`);
     throw error;
   }
-  out(json ? asJson(range, diff, { applied: true, written }) : `\nWrote ${count(written)} costs, and those of their requests.`);
+  out(json ? asJson(task, diff, { applied: true, written }) : `\nWrote ${count(written)} costs, and those of their requests.`);
   if (!signal.aborted) return EXIT.ok;
   note(`stopped; go on with --from ${reached}`);
   return EXIT.stopped;
@@ -97,6 +101,6 @@ function newPrices(page: StoredAttempt[], providers: ReadonlyMap<string, Provide
 
 const last = (page: StoredAttempt[]): string => page.at(-1)?.createdAt.toISOString() ?? '';
 
-function asJson({ from, to }: TimeRange, diff: PriceDiff, outcome: { applied: boolean; written: number }): string {
-  return JSON.stringify({ from, to, ...outcome, total: diff.total(), models: diff.byModel() }, null, 2);
+function asJson({ range, priceTable }: Task, diff: PriceDiff, outcome: { applied: boolean; written: number }): string {
+  return JSON.stringify({ ...range, price_table: priceTable, ...outcome, total: diff.total(), models: diff.byModel() }, null, 2);
 }
