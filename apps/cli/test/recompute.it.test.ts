@@ -81,7 +81,7 @@ describe('a re-pricing', () => {
     const abandoned = attempt({ status: 'abandoned', estimated: true, servedModel: null });
     const refused = attempt({ status: 'error', error: 'overloaded', tokens: NO_TOKENS, costNanoUsd: 0, priceVersion: null });
     await insertUsage(fixture.db, [request(refused, abandoned)]);
-    expect(await jsonOf('--apply')).toMatchObject({ written: 1, total: { changed: 1, estimated: 1 } });
+    expect(await jsonOf('--apply')).toMatchObject({ written: 1, total: { changed: 1, estimated: 1, kept: 0 } });
     expect(await fixture.sql('SELECT status, estimated, cost_usd::text FROM llm_usage_attempts ORDER BY number')).toEqual([
       { status: 'error', estimated: false, cost_usd: '0.000000000' },
       { status: 'abandoned', estimated: true, cost_usd: '0.750000000' },

@@ -59,6 +59,14 @@ describe('a new price', () => {
     expect(await all()).toMatchObject([{ status: 'ok', costNanoUsd: 8_400 }]);
   });
 
+  it('does not land on one that has got another price since it was read', async () => {
+    await insertUsage(fixture.db, [sampleEvent()]);
+    const read = await all();
+    expect(await repriceAttempts(fixture.db, read.map(at(1)))).toBe(1);
+    expect(await repriceAttempts(fixture.db, read.map(at(2)))).toBe(0);
+    expect(await all()).toMatchObject([{ costNanoUsd: 1 }]);
+  });
+
   it('may be unknown: then so is what the request cost, with the reason', async () => {
     await insertUsage(fixture.db, [sampleEvent()]);
     expect(await repriceAttempts(fixture.db, (await all()).map(at(null)))).toBe(1);
