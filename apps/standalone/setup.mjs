@@ -2,10 +2,11 @@
 // Everything between a fresh clone and a running command: `npm start`, `npm test`, `npm run build` and the like come through here.
 // Plain Node without dependencies: it runs before there are any. Each step is skipped while its inputs are unchanged.
 import { readFileSync } from 'node:fs';
+import { CLI_COMMANDS, helpOf } from './setup/cli-commands.mjs';
 import { checkNodeVersion } from './setup/node-version.mjs';
 
 checkNodeVersion();
-const COMMANDS = ['start', 'test', 'build', 'migrate', 'setup'];
+const COMMANDS = ['start', 'test', 'build', 'migrate', 'setup', ...CLI_COMMANDS];
 const [command, ...args] = process.argv.slice(2);
 
 if (!COMMANDS.includes(command)) {
@@ -14,7 +15,7 @@ if (!COMMANDS.includes(command)) {
 }
 // Help must not cost a set-up. Jest has a help of its own, with everything that can follow `npm test --`.
 if (args.includes('--help') || args.includes('-h')) {
-  process.stdout.write(readFileSync(new URL(`help/${command}.txt`, import.meta.url), 'utf8'));
+  process.stdout.write(readFileSync(helpOf(command), 'utf8'));
   process.exit(0);
 }
 // After the check of Node's version: what these import may not exist in an old one.

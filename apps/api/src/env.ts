@@ -17,6 +17,8 @@ export const apiEnv = z
     /** Requests that this process may serve itself at a time while Redis or a lane's workers are down; 0: none. */
     DIRECT_MODE_MAX_CONCURRENCY: wholeNumber(0, 10_000).default(64),
     EGRESS_ALLOW: parsedBy<EgressRules>(parseEgressAllow).prefault(''),
+    /** A price table kept by `prices:refresh`; unset: the bundled one. */
+    PRICES_FILE: z.string().optional(),
   })
   .transform((env) => ({ ...env, CACHE_REDIS_URL: env.CACHE_REDIS_URL ?? env.REDIS_URL }));
 

@@ -1,4 +1,5 @@
 /** The API process: `node apps/api/dist/main.js`, any number of them. */
+import { followPriceFile } from '@llm-gateway/engine';
 import { createLogger, endOnUnexpected, onStopSignal } from '@llm-gateway/shared';
 import { readEnv } from './env.js';
 import { startApi } from './start-api.js';
@@ -7,6 +8,9 @@ const env = readEnv();
 const logger = createLogger({ name: 'api', level: env.LOG_LEVEL });
 
 endOnUnexpected(logger);
+
+// Direct mode prices calls here.
+if (env.PRICES_FILE !== undefined) followPriceFile(env.PRICES_FILE, logger);
 
 const starting = startApi(env, logger);
 

@@ -1,11 +1,13 @@
 import { spawn } from 'node:child_process';
 import { pathToFileURL } from 'node:url';
+import { CLI_COMMANDS } from './cli-commands.mjs';
 import { inRoot, ROOT } from './paths.mjs';
 
 /** What each command does once the checkout is set up. */
 export async function runCommand(command, args) {
   if (command === 'start') return runHere('apps/standalone/dist/main.js', args);
   if (command === 'migrate') return runHere('apps/standalone/dist/migrate.js', args);
+  if (CLI_COMMANDS.includes(command)) return runHere('apps/cli/dist/main.js', [command, ...args]);
   if (command === 'test') return runJest(args);
   console.error('ready');
 }

@@ -18,6 +18,8 @@ const workerEnv = z.object({
   WORKER_CONCURRENCY: wholeNumber(1, 10_000).default(100),
   /** Touched every second while the process lives, for a container's health check. */
   HEALTH_FILE: z.string().default('/tmp/worker-alive'),
+  /** A price table kept by `prices:refresh`; unset: the bundled one. */
+  PRICES_FILE: z.string().optional(),
 });
 export type Env = z.output<typeof workerEnv>;
 

@@ -1,4 +1,5 @@
 /** The worker process: `node apps/worker/dist/main.js`, any number of them. */
+import { followPriceFile } from '@llm-gateway/engine';
 import { createLogger, endOnUnexpected, newInstanceId, onStopSignal } from '@llm-gateway/shared';
 import { readEnv } from './env.js';
 import { makeWorker } from './worker.js';
@@ -8,6 +9,7 @@ const workerId = newInstanceId('worker');
 const logger = createLogger({ name: 'worker', level: env.LOG_LEVEL }).child({ worker: workerId });
 
 endOnUnexpected(logger);
+if (env.PRICES_FILE !== undefined) followPriceFile(env.PRICES_FILE, logger);
 
 const worker = makeWorker(env, workerId, logger);
 

@@ -17,7 +17,9 @@ export { decryptSecret, parseEncryptionKeys, type EncryptionKeys } from './encry
 export { findDrift } from './migrations/drift.js';
 export { migrate, type MigrateOptions } from './migrations/migrate.js';
 export type { Page, PageRequest } from './page.js';
+export { billedUsage, type BilledUsage } from './usage/billed-usage.js';
 export { insertUsage, type InsertedUsage } from './usage/insert-usage.js';
+export { repriceAttempts, storedAttempts, type AttemptRange, type NewPrice, type StoredAttempt } from './usage/reprice-usage.js';
 export type { UsageFigures } from './usage/figures.js';
 export { usageBy, usageSummary, type UsageByOptions, type UsageDimension, type UsageSort } from './usage/usage-figures.js';
 export type { UsageFilter } from './usage/usage-filter.js';

@@ -9,3 +9,4 @@ export { startReaper } from './finish/reaper.js';
 export { refusedEvent, sharedAnswerEvent, type Asker } from './finish/usage-log.js';
 export { providerClient, ProviderPool, type ClientSettings, type ReadyProvider } from './provider-pool.js';
 export { UsageWriter } from './usage/usage-writer.js';
+export { followPriceFile } from './price-file.js';

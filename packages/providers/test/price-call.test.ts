@@ -2,7 +2,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { readFileSync } from 'node:fs';
 import { NO_TOKENS, type ProviderPricing, type ProviderType, type TokenBuckets } from '@llm-gateway/shared';
-import { priceCall } from '../src/index.js';
+import { priceAttempt, priceCall } from '../src/index.js';
 
 const AT = new Date('2026-11-24T12:00:00Z');
 const price = (
@@ -174,5 +174,25 @@ describe("a provider's own pricing", () => {
       price('custom', 'mine', { uncachedInput: 3, output: 0 }, { pricing: { input_per_mtok: 0.0333, output_per_mtok: 1 } })
         .costNanoUsd,
     ).toBe(100);
+  });
+});
+
+describe('an attempt', () => {
+  const call = {
+    type: 'openai',
+    baseUrl: null,
+    model: 'gpt-4o',
+    tokens: { ...NO_TOKENS, uncachedInput: 1_000 },
+    at: AT,
+    pricing: null,
+  } as const;
+
+  it.each<[string, string | null, number]>([
+    // https://openai.com/api/pricing: gpt-4o $2.50, gpt-4o-mini $0.15 a million tokens of input
+    ['of the model that has answered', 'gpt-4o-mini-2024-07-18', 150_000],
+    ['of the model asked for, where the other name has no price', 'proxy-internal-name', 2_500_000],
+    ['of the model asked for, where no answer was seen', null, 2_500_000],
+  ])('has the price %s', (_, servedModel, costNanoUsd) => {
+    expect(priceAttempt(call, servedModel)).toMatchObject({ costNanoUsd, unpricedReason: null });
   });
 });

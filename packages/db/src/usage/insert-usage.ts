@@ -33,9 +33,9 @@ export async function insertUsage(db: Db, events: readonly UsageEvent[]): Promis
 
 /**
  * A late attempt and its request's row, written at the same moment by two writers, would not see each other and the cost would miss one.
- * So a batch with late attempts, which is rare, runs alone; all others run side by side.
+ * So a batch with late attempts, which is rare, and a re-pricing run alone; all others run side by side.
  */
-async function takeTurns(tx: Queryable, alone: boolean): Promise<void> {
+export async function takeTurns(tx: Queryable, alone: boolean): Promise<void> {
   if (alone) await tx.$executeRaw`SELECT pg_advisory_xact_lock(hashtext('llm_usage'), hashtext(current_schema()))`;
   else await tx.$executeRaw`SELECT pg_advisory_xact_lock_shared(hashtext('llm_usage'), hashtext(current_schema()))`;
 }
@@ -64,7 +64,7 @@ async function insertAttempts(tx: Queryable, attempts: UsageAttempt[]): Promise<
  * Sets the cost of requests to the sum of their attempts, null where one has no price. A request of which some attempts are still on
  * their way keeps the cost that it came with.
  */
-async function recost(tx: Queryable, requestIds: string[]): Promise<void> {
+export async function recost(tx: Queryable, requestIds: string[]): Promise<void> {
   if (requestIds.length === 0) return;
   await tx.$executeRaw`
     UPDATE llm_usage_logs AS log
@@ -76,7 +76,7 @@ async function recost(tx: Queryable, requestIds: string[]): Promise<void> {
       FROM llm_usage_attempts WHERE request_id = ANY (${requestIds}) GROUP BY request_id
     ) AS total
     WHERE log.id = total.request_id AND log.attempt_count <= total.attempts
-      AND (log.cost_usd, log.attempt_count) IS DISTINCT FROM (total.cost_usd, total.attempts)`;
+      AND (log.cost_usd, log.attempt_count, log.unpriced_reason) IS DISTINCT FROM (total.cost_usd, total.attempts, total.unpriced_reason)`;
 }
 
 type Columns = Record<string, ColumnType>;

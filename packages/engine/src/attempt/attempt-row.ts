@@ -1,5 +1,5 @@
 /** An attempt's row, from before the call to its end. */
-import { priceCall, type ProviderAnswer } from '@llm-gateway/providers';
+import { priceAttempt, type ProviderAnswer } from '@llm-gateway/providers';
 import {
   conversation,
   storable,
@@ -55,7 +55,7 @@ export function openAttempt({ requestId, number, provider, model, request, limit
     vendorRequestId: null,
     tokens,
     estimated: true,
-    ...price(provider, model, tokens, createdAt),
+    ...price(provider, { model, servedModel: null, tokens, createdAt }),
     latencyMs: 0,
     limiterMs,
     worker,
@@ -72,7 +72,7 @@ export function closeOk(open: UsageAttempt, provider: ProviderConfig, answer: Pr
     vendorRequestId: answer.vendorRequestId === null ? null : storable(answer.vendorRequestId, MAX_NAME),
     tokens: answer.tokens,
     estimated: false,
-    ...priceServed(provider, open, answer),
+    ...price(provider, { ...open, servedModel: answer.servedModel, tokens: answer.tokens }),
     latencyMs: Date.now() - open.createdAt,
   };
 }
@@ -91,13 +91,9 @@ export function closeFailed(open: UsageAttempt, error: ProviderError): UsageAtte
   return { ...closed, tokens: NO_TOKENS, estimated: false, costNanoUsd: 0, unpricedReason: null, priceVersion: null };
 }
 
-/** Prices the model that answered; where the table does not know that name, the one that was asked for. */
-function priceServed(provider: ProviderConfig, open: UsageAttempt, { servedModel, tokens }: ProviderAnswer) {
-  const served = price(provider, servedModel, tokens, open.createdAt);
-  return served.costNanoUsd === null && servedModel !== open.model ? price(provider, open.model, tokens, open.createdAt) : served;
-}
+type PricedPart = Pick<UsageAttempt, 'model' | 'servedModel' | 'tokens' | 'createdAt'>;
 
-function price(provider: ProviderConfig, model: string, tokens: TokenBuckets, at: number) {
+function price(provider: ProviderConfig, { model, servedModel, tokens, createdAt }: PricedPart) {
   const { type, baseUrl, pricing } = provider;
-  return priceCall({ type, baseUrl, model, tokens, at: new Date(at), pricing });
+  return priceAttempt({ type, baseUrl, model, tokens, at: new Date(createdAt), pricing }, servedModel);
 }

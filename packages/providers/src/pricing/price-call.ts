@@ -10,6 +10,16 @@ export function priceCall(call: PricedCall): PricedTokens {
   return priceFromTable(call);
 }
 
+/**
+ * What an attempt cost: priced under the name of the model that answered, or where no price is known under that name, of the one
+ * that was asked for. @param servedModel null where no answer was seen.
+ */
+export function priceAttempt(call: PricedCall, servedModel: string | null): PricedTokens {
+  if (servedModel === null || servedModel === call.model) return priceCall(call);
+  const served = priceCall({ ...call, model: servedModel });
+  return served.costNanoUsd === null ? priceCall(call) : served;
+}
+
 const isFree = (pricing: ProviderPricing | null): boolean =>
   pricing !== null && Object.values(pricing).every((price) => price === 0);
 

@@ -1,4 +1,4 @@
-/** The bundled price table, @pydantic/genai-prices. */
+/** The price table, @pydantic/genai-prices: the bundled one, or a newer one that price-refresh.ts has put in its place. */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
@@ -15,8 +15,16 @@ const TABLE_IDS: Partial<Record<ProviderType, string>> = {
   gemini: 'google',
   mistral: 'mistral',
 };
+/** True where a model costs the same whatever the URL: the table's price is then known without the provider's configuration. */
+export const isPricedAnywhere = (type: ProviderType): boolean => type in TABLE_IDS;
 
-const TABLE = `genai-prices@${installedVersion()}`;
+/** Llama is Together AI's, unless its URL says otherwise. */
+const TOGETHER = 'together';
+
+/** Which table it is stands on every row that it prices. Changed with the table, and by nobody else. */
+export const tableInUse = { version: `genai-prices@${installedVersion()}` };
+
+export const VENDOR_IDS: readonly string[] = [...Object.values(TABLE_IDS), TOGETHER];
 
 /** Read from the package, because the version stands on every row. Its manifest is not among its exports, so by path. */
 function installedVersion(): string {
@@ -28,13 +36,13 @@ function installedVersion(): string {
 export function priceFromTable({ type, baseUrl, model, tokens, at }: PricedCall): PricedTokens {
   const where = tableEntry(type, baseUrl);
   const result = calcPrice(toUsage(tokens), model.replace(/^models\//, ''), { ...where, timestamp: at });
-  if (!result) return unpriced(`no price for model ${model} of provider type ${type} in price table ${TABLE}`);
+  if (!result) return unpriced(`no price for model ${model} of provider type ${type} in price table ${tableInUse.version}`);
   // Without its own price the table would count a 1-hour write as a 5-minute one, which costs 1.25 instead of 2 times the
   // input. Source: https://platform.claude.com/docs/en/about-claude/pricing (prompt caching).
   if (tokens.cacheWrite1h > 0 && result.model_price['cache_write_1h_mtok'] === undefined) {
-    return unpriced(`no price for 1-hour cache writes of model ${model} in price table ${TABLE}`);
+    return unpriced(`no price for 1-hour cache writes of model ${model} in price table ${tableInUse.version}`);
   }
-  return { costNanoUsd: usdToNano(result.total_price), unpricedReason: null, priceVersion: TABLE };
+  return { costNanoUsd: usdToNano(result.total_price), unpricedReason: null, priceVersion: tableInUse.version };
 }
 
 function tableEntry(type: ProviderType, baseUrl: string | null): { providerId: string } | { providerApiUrl: string } {

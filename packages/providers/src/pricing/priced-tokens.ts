@@ -11,7 +11,6 @@ export interface PricedTokens {
 export interface PricedCall {
   type: ProviderType;
   baseUrl: string | null;
-  /** The model that has answered. */
   model: string;
   tokens: TokenBuckets;
   /** When the call was made: prices have histories. */

@@ -1,0 +1,12 @@
+import { parseEnvOrExit, postgresUrl } from '@llm-gateway/shared';
+import { z } from 'zod';
+
+/** Where `prices:refresh` keeps the price table that takes the place of the bundled one. */
+const PRICES_FILE = z.string().optional();
+const cliEnv = z.object({ DATABASE_URL: postgresUrl, PRICES_FILE });
+
+/** The settings of the commands on the database. With a faulty one: one line per problem on standard error, and exit with 1. */
+export const readEnv = () => parseEnvOrExit(cliEnv, process.env);
+
+/** The settings of `prices:refresh`, which needs no database. */
+export const readPricesEnv = () => parseEnvOrExit(z.object({ PRICES_FILE }), process.env);
