@@ -10,7 +10,7 @@ const DEFAULT_SPAN_MS = 7 * 24 * 3_600_000;
 const isStorable = (text: string): boolean => Date.parse(text) >= 0 && Date.parse(text) <= Date.UTC(9999, 0, 1);
 
 const time = z.iso
-  .datetime({ offset: true, error: 'must be an ISO 8601 time with a zone, such as 2026-11-24T00:00:00Z' })
+  .datetime({ offset: true, error: 'must be an ISO 8601 time with a zone, such as 2026-11-24T00:00:00Z', abort: true })
   .refine(isStorable, 'must lie between the years 1970 and 9999');
 
 export const filterFields = {
