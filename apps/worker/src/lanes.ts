@@ -88,7 +88,7 @@ export class Lanes {
       await worker.close();
       await limiter.drop(provider);
       logger.info({ provider }, 'lane closed');
-    })();
+    })().catch((error: unknown) => logger.warn({ err: error, provider }, 'lane could not be closed cleanly'));
     this.#closing.add(closed);
     void closed.finally(() => this.#closing.delete(closed));
   }

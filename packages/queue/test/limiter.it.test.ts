@@ -108,6 +108,45 @@ describe('limits', () => {
     expect(permits(after)).toBe(3);
   }, 20_000);
 
+  it('refuse at once what is larger than a minute takes, and go on serving the rest', async () => {
+    const name = freshLane();
+    const limits = { ...NONE, tpmLimit: 1_000 };
+    const limiter = await replica();
+    expect(await limiter.admit(name, limits, call(5_000))).toEqual({ kind: 'never' });
+    const next = await limiter.admit(name, limits, call(10));
+    expect(next.kind).toBe('permit');
+    release(next, 10);
+  }, 20_000);
+
+  it('give nothing back to a minute that it was not taken from', async () => {
+    const name = freshLane();
+    const limits = { ...NONE, tpmLimit: 1_000 };
+    const limiter = await replica();
+    const first = await limiter.admit(name, limits, call(900));
+    // The minute turns while the call is under way.
+    const settings = `b_lgw.${name}.tokens_settings`;
+    await admin.hset(settings, 'lastReservoirRefresh', Date.now() + 10, 'reservoir', 1_000);
+    release(first, 100);
+    const next = await limiter.admit(name, limits, call(50));
+    release(next, 50);
+    expect(await admin.hget(settings, 'reservoir')).toBe('950');
+  }, 20_000);
+
+  it.each([2, null])(
+    'serve those who wait for a slot by the limit as it is changed to: %s',
+    async (maxConcurrency) => {
+      const name = freshLane();
+      const limiter = await replica();
+      const holder = await limiter.admit(name, { ...NONE, maxConcurrency: 1 }, call());
+      const waiting = limiter.admit(name, { ...NONE, maxConcurrency: 1 }, call());
+      release(await limiter.admit(name, { ...NONE, maxConcurrency }, call()));
+      expect((await waiting).kind).toBe('permit');
+      release(await waiting);
+      release(holder);
+    },
+    20_000,
+  );
+
   it('heal when Redis has lost the limiter keys', async () => {
     const name = freshLane();
     const limits = { ...NONE, maxConcurrency: 2 };

@@ -129,6 +129,31 @@ describe('a request', () => {
     expect(await store.join(request.id, 'api-3')).toMatchObject({ status: 'error' });
   });
 
+  it('that nobody registered stays unknown to every joiner, however many wait for it', async () => {
+    const { id } = head();
+    expect(await store.join(id, 'api-2')).toBe('unknown');
+    expect(await store.join(id, 'api-3')).toBe('unknown');
+    expect(await store.isKnown(id)).toBe(false);
+  });
+
+  it('that is marked cancelled opens no attempt', async () => {
+    const request = head();
+    await store.admit(request);
+    await store.markCancelled(request.id);
+    expect(await store.openAttempt(request.id, 0, attempt(request.id, 1))).toEqual({ kind: 'cancelled' });
+  });
+
+  it('ended by one run still gets the row of the call that another run closes after it', async () => {
+    const request = head();
+    await store.admit(request);
+    const own = attempt(request.id, 1);
+    await store.openAttempt(request.id, 0, own);
+    await store.finish(ending(request));
+    await store.closeAttempt(request.id, own, 0);
+    const last = (await eventsOf(request.id)).at(-1)?.[1] ?? '';
+    expect(JSON.parse(last)).toMatchObject({ log: null, attempts: [{ id: own.id }] });
+  });
+
   it('notices when its last caller leaves, over replicas, and says so on its usage event', async () => {
     const request = head();
     await store.admit(request);

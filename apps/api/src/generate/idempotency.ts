@@ -40,7 +40,7 @@ async function repeat(deps: GenerateDeps, call: Call, planned: Plan, { first, bo
   }
   const asFirst = { ...planned, head: { ...planned.head, id: first.requestId, flight: null } };
   if (call.isAsync) {
-    if (!(await isRegistered(deps, first.requestId))) return queueCall(deps, call, asFirst);
+    if (!(await isRegistered(deps, first.requestId, planned.head.deadline))) return queueCall(deps, call, asFirst);
     const ended = (await redisOrUnavailable(deps.store.outcomes([first.requestId]))).has(first.requestId);
     return { kind: 'queued', id: first.requestId, status: ended ? 'completed' : 'queued', position: null };
   }

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Outcome } from '@llm-gateway/queue';
+import { GatewayError } from '@llm-gateway/shared';
 import { awaitOutcome } from './await-outcome.js';
 import type { Call } from './call.js';
 import type { GenerateDeps } from './deps.js';
@@ -24,7 +25,7 @@ export async function joinRequest(
   try {
     const joined = await redisOrUnavailable(deps.store.join(requestId, deps.apiId));
     if (typeof joined === 'object') return joined;
-    if (joined === 'unknown' && !(await isRegistered(deps, requestId))) return 'unknown';
+    if (joined === 'unknown' && !(await isRegistered(deps, requestId, planned.head.deadline))) return 'unknown';
     const wait = { requestId, deadline: planned.head.deadline, signal: call.signal, owns: false };
     return await awaitOutcome(deps, wait, pending.outcome);
   } finally {
@@ -32,10 +33,14 @@ export async function joinRequest(
   }
 }
 
-/** Gives whoever takes a request's flight or key the time to register it. @returns whether that happened. */
-export async function isRegistered(deps: GenerateDeps, requestId: string): Promise<boolean> {
+/**
+ * Gives whoever takes a request's flight or key the time to register it. @returns whether that happened.
+ * @throws GatewayError timeout when the caller's own deadline (epoch ms) comes first.
+ */
+export async function isRegistered(deps: GenerateDeps, requestId: string, deadline: number): Promise<boolean> {
   for (const end = Date.now() + REGISTRATION_MS; Date.now() < end; await sleep(LOOK_AGAIN_MS)) {
     if (await redisOrUnavailable(deps.store.isKnown(requestId))) return true;
+    if (Date.now() >= deadline) throw new GatewayError('timeout', "the request's deadline passed");
   }
   return false;
 }

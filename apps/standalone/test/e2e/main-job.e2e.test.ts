@@ -108,6 +108,23 @@ describe('an Idempotency-Key', () => {
   });
 });
 
+describe("an Idempotency-Key on a request that shares another's call", () => {
+  it('gets the shared result again, without a second call and with one row', async () => {
+    cluster.upstream.respond({ delayMs: 300, finishReason: 'length', content: 'cut' });
+    const headers = { 'idempotency-key': 'shared-1' };
+    const leader = cluster.generate({ prompt: 'shared' });
+    await cluster.upstream.received(1);
+    const first = await cluster.generate({ prompt: 'shared' }, { api: 1, headers });
+    expect(first.headers.get('x-cache')).toBe('COALESCED');
+    const again = await cluster.generate({ prompt: 'shared' }, { headers });
+    expect(again.headers.get('idempotency-replayed')).toBe('true');
+    expect(again.body).toEqual(first.body);
+    expect((await leader).status).toBe(200);
+    expect(cluster.upstream.counts.total).toBe(1);
+    expect(await cluster.settledRows('llm_usage_logs', 2)).toBe(2);
+  });
+});
+
 describe('the cache modes', () => {
   it('off calls every time, refresh calls and stores, only never calls', async () => {
     const ask = (mode: 'off' | 'refresh' | 'only' | 'default') => cluster.generate({ prompt: 'modes', cache: { mode } });

@@ -12,6 +12,8 @@ import { situationOf, type Run } from './run.js';
 
 /** A provider that is silent for this long is not well. */
 const FAIR_CALL_MS = 10_000;
+/** Timers and the clock round differently. */
+const CLOCK_SLACK_MS = 20;
 
 export interface Settled {
   lane: LaneResult;
@@ -30,7 +32,7 @@ export async function callAndSettle(
   const opened = attempts.at(-1) as UsageAttempt;
   const startedAt = Date.now();
   const answer = await callProvider(provider, { request: payload.request, model, deadline: payload.head.deadline, signal });
-  const fair = Date.now() - startedAt >= Math.min(provider.config.timeoutMs ?? FAIR_CALL_MS, FAIR_CALL_MS);
+  const fair = Date.now() - startedAt + CLOCK_SLACK_MS >= Math.min(provider.config.timeoutMs ?? FAIR_CALL_MS, FAIR_CALL_MS);
   await reportHealth(deps.lanes, provider.config.name, answer, { ...health, fair });
   if (answer instanceof ProviderError) return settleFailure(run, [...earlier, closeFailed(opened, answer)], answer);
 

@@ -8,6 +8,7 @@ const PATIENCE_MS = 50;
 const ASKING = 4;
 /** A call that is cancelled while it waits notices within this. */
 const LONGEST_PATIENCE_MS = 500;
+const GRANT_TRAVEL_MS = 25;
 /** For so long, an empty reservoir is believed without asking again. */
 const EMPTY_MEMORY_MS = 250;
 
@@ -39,22 +40,6 @@ export class Gate {
 
   constructor(options: GateOptions) {
     this.#options = options;
-  }
-
-  async close(): Promise<void> {
-    await this.#options.limiter.disconnect(false);
-  }
-
-  /** Closes as soon as nobody waits here any more. @param unlimited there is no such limit now: those who wait may all go. */
-  async retire(unlimited: boolean): Promise<void> {
-    const none = { maxConcurrent: null, reservoir: null, reservoirRefreshAmount: null, reservoirRefreshInterval: null };
-    if (unlimited) await (this.#options.limiter.updateSettings(none) as unknown as Promise<void>);
-    const timer = setInterval(() => {
-      if (this.#asking > 0) return;
-      clearInterval(timer);
-      void this.close();
-    }, 1_000);
-    timer.unref();
   }
 
   /** @returns a slot; or the time (epoch ms) before which there is none, which may be the call's deadline. */
@@ -104,7 +89,8 @@ export class Gate {
     ) {
       // An empty reservoir is a wait of seconds: not here. A busy lane is a wait of one call: here.
       const refill = await this.#refillAt(call.weight);
-      if (slot.held) return slot;
+      // What we see used up may be our own grant, taken in Redis a moment before it is told here.
+      if (slot.held || (refill !== null && (await slot.granted(GRANT_TRAVEL_MS)))) return slot;
       if (refill !== null) this.#empty = { untilMs: refill, believedUntil: Math.min(refill, Date.now() + EMPTY_MEMORY_MS) };
       if (refill !== null || Date.now() >= call.deadline || call.signal?.aborted) {
         slot.abandon();

@@ -45,6 +45,8 @@ const UNLIMITED: Permit = { release: () => undefined };
 export class Limiter {
   readonly #lanes = new Map<string, Promise<Lane>>();
   readonly #limits = new Map<string, LaneLimits>();
+  /** One Bottleneck limiter an id for as long as the lane is served: a second one would take its notices away, and leave those who wait at it deaf. */
+  readonly #limiters = new Map<string, Bottleneck>();
   readonly #connection: Bottleneck.IORedisConnection;
   readonly #redis: Redis;
   readonly #logger: Logger;
@@ -80,10 +82,13 @@ export class Limiter {
 
   /** Forgets a provider's limiters in this process; what stands in Redis expires by itself. */
   async drop(provider: string): Promise<void> {
-    const lane = await this.#lanes.get(provider);
     this.#lanes.delete(provider);
     this.#limits.delete(provider);
-    await Promise.all([lane?.calls?.close(), lane?.tokens?.close()]);
+    for (const id of [limiterId(provider, 'calls'), limiterId(provider, 'tokens')]) {
+      const limiter = this.#limiters.get(id);
+      this.#limiters.delete(id);
+      await limiter?.disconnect(false);
+    }
   }
 
   async close(): Promise<void> {
@@ -91,57 +96,60 @@ export class Limiter {
     void this.#connection.disconnect(false);
   }
 
-  /** One set of limiters a provider, made anew when its limits change; the promise is kept, so that callers at once share it. */
+  /** One set of limits a provider, brought up to date one change after the other; the promise is kept, so that callers at once share it. */
   async #lane(provider: string, limits: LaneLimits): Promise<Lane> {
     const known = this.#limits.get(provider);
     const making = this.#lanes.get(provider);
     if (known && making && sameLimits(known, limits)) return making;
-    const lane = this.#makeLane(provider, limits);
+    const lane = (making ?? Promise.resolve()).catch(() => undefined).then(() => this.#makeLane(provider, limits));
     this.#lanes.set(provider, lane);
     this.#limits.set(provider, { ...limits });
     lane.catch(() => this.#lanes.delete(provider));
-    const old = await making?.catch(() => null);
-    // Whoever waits at an old gate is served there, by the new settings: both are one limiter in Redis.
-    for (const what of ['calls', 'tokens'] as const) void old?.[what]?.retire((await lane)[what] === null);
     return lane;
   }
 
-  async #makeLane(provider: string, limits: LaneLimits): Promise<Lane> {
-    const wantsCalls = limits.rpmLimit !== null || limits.maxConcurrency !== null;
+  async #makeLane(provider: string, { rpmLimit, tpmLimit, maxConcurrency }: LaneLimits): Promise<Lane> {
     const [calls, tokens] = await Promise.all([
-      wantsCalls
-        ? this.#gate(limiterId(provider, 'calls'), { maxConcurrent: limits.maxConcurrency, ...perMinute(limits.rpmLimit) })
-        : null,
-      limits.tpmLimit !== null
-        ? this.#gate(limiterId(provider, 'tokens'), { maxConcurrent: null, ...perMinute(limits.tpmLimit) })
-        : null,
+      this.#gate(limiterId(provider, 'calls'), { maxConcurrent: maxConcurrency, ...perMinute(rpmLimit) }),
+      this.#gate(limiterId(provider, 'tokens'), { maxConcurrent: null, ...perMinute(tpmLimit) }),
     ]);
     return { calls, tokens };
   }
 
-  async #gate(id: string, settings: Settings): Promise<Gate> {
-    const limiter = new Bottleneck({
-      id,
-      connection: this.#connection,
-      ...settings,
-      timeout: IDLE_MS,
-    });
-    limiter.on('error', (error: Error) => this.#logger.debug({ err: error, limiter: id }, 'limiter failed'));
+  /** @returns null where there is nothing to limit; whoever waited at a limit that is gone may then go. */
+  async #gate(id: string, settings: Settings): Promise<Gate | null> {
+    const limits = settings.maxConcurrent !== null || settings.reservoirRefreshAmount !== null;
+    const known = this.#limiters.get(id);
+    if (!known && !limits) return null;
+    const limiter = known ?? this.#create(id, settings);
     await limiter.ready();
     const settingsKey = limiterSettingsKey(id);
     await this.#bringUpToDate(limiter, settingsKey, settings);
-    return new Gate({ limiter, redis: this.#redis, settingsKey, hasReservoir: settings.reservoirRefreshAmount !== null });
+    const hasReservoir = settings.reservoirRefreshAmount !== null;
+    return limits ? new Gate({ limiter, redis: this.#redis, settingsKey, hasReservoir }) : null;
   }
 
-  /** In Redis the first limiter's settings win: a change is written there too. What the minute has used already stays used. */
+  #create(id: string, settings: Settings): Bottleneck {
+    const limiter = new Bottleneck({ id, connection: this.#connection, ...settings, timeout: IDLE_MS });
+    limiter.on('error', (error: Error) => this.#logger.debug({ err: error, limiter: id }, 'limiter failed'));
+    this.#limiters.set(id, limiter);
+    return limiter;
+  }
+
+  /**
+   * In Redis the first limiter's settings win: a change is written there too, and in this process those who wait are looked at
+   * again. What the minute has used already stays used.
+   */
   async #bringUpToDate(limiter: Bottleneck, settingsKey: string, settings: Settings): Promise<void> {
-    const stored = await this.#redis.hmget(settingsKey, 'maxConcurrent', 'reservoirRefreshAmount', 'reservoir');
-    const [max, amount, left] = stored.map((text) => (text ? Number(text) : null));
+    const stored = await this.#redis.hmget(settingsKey, 'reservoirRefreshAmount', 'reservoir');
+    const [amount = null, left = null] = stored.map((text) => (text ? Number(text) : null));
     const wanted = settings.reservoirRefreshAmount ?? null;
-    if (max === (settings.maxConcurrent ?? null) && amount === wanted) return;
-    const used = amount !== null && amount !== undefined ? amount - (left ?? amount) : 0;
+    const used = amount === null ? 0 : amount - (left ?? amount);
+    const { reservoir: _whole, ...lasting } = settings;
+    // The reservoir itself only where its size changes: else it would lose what was taken from it in between.
+    const changes = amount === wanted ? lasting : { ...lasting, reservoir: wanted === null ? null : wanted - used };
     // Typed as if it were synchronous; it is a script on Redis.
-    const updated: unknown = limiter.updateSettings({ ...settings, reservoir: wanted === null ? null : wanted - used });
+    const updated: unknown = limiter.updateSettings(changes);
     await (updated as Promise<void>);
   }
 }

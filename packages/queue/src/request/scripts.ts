@@ -16,13 +16,13 @@ redis.call('EXPIRE', KEYS[1], ARGV[5])
 redis.call('ZADD', KEYS[2], ARGV[4], ARGV[1])
 return 1`;
 
-/** One more caller waits for a request. KEYS request, result; ARGV api id. @returns the outcome if there is one, else 1 (known) or 0. */
+/** One more caller waits for a request, which is known once it is registered: waiting for it does not make it so. KEYS request, result; ARGV api id. @returns the outcome if there is one, else 1 (known) or 0. */
 export const JOIN = `
 local result = redis.call('GET', KEYS[2])
 if result then return result end
-local known = redis.call('EXISTS', KEYS[1])
+local known = redis.call('HEXISTS', KEYS[1], 'head')
 redis.call('HINCRBY', KEYS[1], 'w:' .. ARGV[1], 1)
-if known == 0 then redis.call('EXPIRE', KEYS[1], 60) end
+if redis.call('TTL', KEYS[1]) < 0 then redis.call('EXPIRE', KEYS[1], 60) end
 return known`;
 
 /** A caller hung up. KEYS request; ARGV api id. @returns how many still wait, or -1 when the request is not known. */
