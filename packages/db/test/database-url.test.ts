@@ -10,7 +10,7 @@ describe('the database URL', () => {
   it('keeps the settings that are for PostgreSQL', () => {
     const target = databaseTarget('postgresql://u:p@host/db?schema=s&sslmode=verify-full&options=-c%20work_mem%3D8MB');
     expect(target.connectionString).toBe('postgresql://u:p@host/db?sslmode=verify-full');
-    expect(target.options).toBe('-c work_mem=8MB -c search_path="s" -c TimeZone=UTC');
+    expect(target.options).toBe('-c work_mem=8MB -c search_path="s" -c TimeZone=UTC -c jit=off');
   });
 
   it.each([

@@ -6,7 +6,7 @@ import { ARRIVED, lateEvent, sampleAttempt, sampleEvent, sampleLog, TOKENS } fro
 
 const fixture = useDatabase();
 beforeEach(async () => {
-  await fixture.sql('TRUNCATE llm_usage_logs, llm_usage_attempts');
+  await fixture.sql('TRUNCATE llm_usage_logs, llm_usage_attempts, llm_usage_rollups');
 });
 
 const counts = async () => {

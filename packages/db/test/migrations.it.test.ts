@@ -1,8 +1,10 @@
+import { readdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { createTestDatabase, type TestDatabase } from '@llm-gateway/local-services';
 import pg from 'pg';
-import { findDrift, migrate } from '../src/index.js';
+import { closeDatabase, findDrift, migrate, openDatabase, usageSummary } from '../src/index.js';
+import { bookUnbooked } from '../src/usage/rollups/rebuild.js';
 
 let database: TestDatabase;
 let client: pg.Client;
@@ -23,19 +25,28 @@ const tablesOf = async (schema: string): Promise<string[]> => {
   );
   return rows.map((row) => row.name);
 };
-const OURS = ['llm_config_state', 'llm_customer_overrides', 'llm_provider_configs', 'llm_usage_attempts', 'llm_usage_logs'];
+const OURS = [
+  'llm_config_state',
+  'llm_customer_overrides',
+  'llm_provider_configs',
+  'llm_usage_attempts',
+  'llm_usage_logs',
+  'llm_usage_rollups',
+];
+const FOLDER = new URL('../../../prisma/migrations/', import.meta.url);
+const MIGRATIONS = readdirSync(FOLDER).filter((name) => /^\d+_/.test(name));
 
 describe('migrate', () => {
   it('makes the schema of the URL with its tables, and leaves the others alone', async () => {
     await client.query('CREATE TABLE public.llm_usage_logs (mine integer)');
-    expect(await migrate(database.url)).toHaveLength(1);
+    expect(await migrate(database.url)).toEqual(MIGRATIONS);
     expect(await tablesOf('llm_gateway_test')).toEqual(['_prisma_migrations', ...OURS]);
     expect(await tablesOf('public')).toEqual(['llm_usage_logs']);
   });
 
   it('shares a schema with the tables of others', async () => {
     await client.query('CREATE TABLE public.theirs (id integer)');
-    expect(await migrate(database.url.replace('?schema=llm_gateway_test', ''))).toHaveLength(1);
+    expect(await migrate(database.url.replace('?schema=llm_gateway_test', ''))).toEqual(MIGRATIONS);
     expect(await tablesOf('public')).toEqual(['_prisma_migrations', ...OURS, 'theirs']);
   });
 
@@ -46,9 +57,9 @@ describe('migrate', () => {
 
   it('applies each migration once when four processes start at the same moment', async () => {
     const applied = await Promise.all([1, 2, 3, 4].map(() => migrate(database.url)));
-    expect(applied.flat()).toHaveLength(1);
+    expect(applied.flat()).toEqual(MIGRATIONS);
     const { rows } = await client.query('SELECT migration_name FROM llm_gateway_test._prisma_migrations');
-    expect(rows).toHaveLength(1);
+    expect(rows).toHaveLength(MIGRATIONS.length);
   });
 
   it('leaves nothing behind when a migration fails, and runs it again once the cause is gone', async () => {
@@ -58,7 +69,7 @@ describe('migrate', () => {
     );
     expect(await tablesOf('llm_gateway_test')).toEqual(['_prisma_migrations', 'llm_usage_attempts']);
     await client.query('DROP TABLE llm_gateway_test.llm_usage_attempts');
-    expect(await migrate(database.url)).toHaveLength(1);
+    expect(await migrate(database.url)).toEqual(MIGRATIONS);
   });
 
   it('refuses to go on where an applied migration was edited afterwards', async () => {
@@ -70,7 +81,7 @@ describe('migrate', () => {
   it('says what it does', async () => {
     const said: string[] = [];
     await migrate(database.url, { onProgress: (message) => said.push(message) });
-    expect(said).toEqual(['applying database migrations', expect.stringMatching(/^applied \d+_the_tables$/)]);
+    expect(said).toEqual(['applying database migrations', ...MIGRATIONS.map((name) => `applied ${name}`)]);
   });
 
   it('reports a database that cannot be reached', async () => {
@@ -79,6 +90,31 @@ describe('migrate', () => {
 });
 
 describe('the migrations', () => {
+  it('carry the rows of unpartitioned tables over, into their months and their sums', async () => {
+    await client.query('CREATE SCHEMA llm_gateway_test; SET search_path = llm_gateway_test');
+    await client.query(await readFile(new URL(`${MIGRATIONS[0]}/migration.sql`, FOLDER), 'utf8'));
+    await client.query(`INSERT INTO llm_usage_logs SELECT 'req_' || n, '2026-01-15T10:00:00Z'::timestamptz + n * interval '20 days', 'billing',
+      NULL, NULL, 'openai-main', 'openai', 'm', 'ok', NULL, 'MISS', 'stop', 10, 0, 0, 0, 5, 0, 0.5, NULL, 0, 100, 1, 1, false, '{}', NULL
+      FROM generate_series(0, 3) AS n`);
+    await client.query('DROP TABLE IF EXISTS _prisma_migrations');
+    await client.query(await readFile(new URL(`${MIGRATIONS[1]}/migration.sql`, FOLDER), 'utf8'));
+    const { rows } = await client.query(
+      `SELECT tableoid::regclass::text AS month, count(*)::integer FROM llm_usage_logs GROUP BY 1 ORDER BY 1`,
+    );
+    expect(rows).toEqual([
+      { month: 'llm_gateway_test_partitions.llm_usage_logs_2026_01', count: 1 },
+      { month: 'llm_gateway_test_partitions.llm_usage_logs_2026_02', count: 2 },
+      { month: 'llm_gateway_test_partitions.llm_usage_logs_2026_03', count: 1 },
+    ]);
+    const db = openDatabase(database.url);
+    await bookUnbooked(db);
+    const span = { from: new Date('2026-01-01'), to: new Date('2027-01-01') };
+    expect(await usageSummary(db, span)).toMatchObject({ requests: 4, cost_usd: 2, input_tokens: 40 });
+    await bookUnbooked(db);
+    expect(await usageSummary(db, span)).toMatchObject({ requests: 4 });
+    await closeDatabase(db);
+  });
+
   it('bring an empty database to schema.prisma', async () => {
     expect(await findDrift(database.url)).toBe('');
   });

@@ -29,7 +29,7 @@ describe('the time series', () => {
       ['13:00', 1],
       ['14:00', 0],
     ]);
-    expect(points[1]).toMatchObject({ errors: 1, error_rate: 0.5, wasted_usd: 5e-9, latency_ms: { p50: 20 } });
+    expect(points[1]).toMatchObject({ errors: 1, error_rate: 0.5, wasted_usd: 5e-9, latency_ms: { p50: 10 } });
     expect(points[2]).toMatchObject({ cost_usd: 0, error_rate: 0, latency_ms: { p50: null, p95: null, p99: null } });
   });
 

@@ -40,6 +40,6 @@ async function inScratchSchema<T>(databaseUrl: string, work: (scratchUrl: string
     await client.query(`CREATE SCHEMA "${scratch}"`);
     return await work(url.toString());
   } finally {
-    await client.query(`DROP SCHEMA IF EXISTS "${scratch}" CASCADE`).finally(() => client.end());
+    await client.query(`DROP SCHEMA IF EXISTS "${scratch}", "${scratch}_partitions" CASCADE`).finally(() => client.end());
   }
 }

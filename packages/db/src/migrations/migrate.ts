@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto';
 import type { MigrationList } from '@prisma/schema-engine-wasm';
 import pg from 'pg';
+import { closeDatabase, openDatabase } from '../connection/database.js';
 import { databaseTarget, type DatabaseTarget } from '../connection/database-url.js';
 import { domainError } from '../connection/errors.js';
 import { readMigrations, readSchema } from './migration-files.js';
 import { withSchemaEngine } from './schema-engine.js';
+import { bookUnbooked } from '../usage/rollups/rebuild.js';
 
 export interface MigrateOptions {
   /** Told what is being done, in a short sentence without secrets. */
@@ -25,7 +27,9 @@ export async function migrate(databaseUrl: string, options: MigrateOptions = {})
     return await withLock(target, progress, async (client) => {
       await prepareSchema(client, target.schema);
       if (await isCurrent(client, migrations)) return [];
-      return await apply(databaseUrl, migrations, progress);
+      const applied = await apply(databaseUrl, migrations, progress);
+      await bookOldRows(databaseUrl, progress);
+      return applied;
     });
   } catch (error) {
     throw domainError(error);
@@ -86,6 +90,16 @@ async function isCurrent(client: pg.Client, migrations: MigrationList): Promise<
 }
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+/** Interrupted, it is made up for by `usage:rebuild-rollups`. */
+async function bookOldRows(databaseUrl: string, progress: (message: string) => void): Promise<void> {
+  const db = openDatabase(databaseUrl, { poolSize: 1 });
+  try {
+    await bookUnbooked(db, (day) => progress(`summed up the usage of ${day.toISOString().slice(0, 10)}`));
+  } finally {
+    await closeDatabase(db);
+  }
+}
 
 async function apply(databaseUrl: string, migrations: MigrationList, progress: (message: string) => void): Promise<string[]> {
   const filters = { externalTables: [], externalEnums: [] };

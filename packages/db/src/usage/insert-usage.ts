@@ -1,7 +1,11 @@
-/** The money's way into the tables: any number of deliveries of an event, at any time and in any order, come to the same rows. */
+/** The money's way into the tables: any number of deliveries of an event, at any time and in any order, come to the same rows and sums. */
 import type { UsageAttempt, UsageEvent, UsageLog } from '@llm-gateway/shared';
 import { transaction, type Db, type Queryable } from '../connection/database.js';
 import { Prisma } from '../generated/client.js';
+import { withPartitions } from './partitions/partitions.js';
+import { changeBooked, requestsOf, takeTurns } from './rollups/change-booked.js';
+import { book } from './rollups/book.js';
+import { recost } from './recost.js';
 import { ATTEMPT_COLUMNS, attemptRow, LOG_COLUMNS, logRow, type ColumnType } from './usage-rows.js';
 
 export interface InsertedUsage {
@@ -11,33 +15,70 @@ export interface InsertedUsage {
   attempts: number;
 }
 
+interface Batch {
+  logs: UsageLog[];
+  attempts: UsageAttempt[];
+}
+
 /**
- * Writes events in one transaction, all or none. Rows that are there stay as they are, but for an `abandoned` attempt, which its real
- * closure replaces. A request's cost follows its attempts when one of them comes in late.
+ * Writes events in one transaction with the sums that they change, all or none. Rows that are there stay as they are, but for an
+ * `abandoned` attempt, which its real closure replaces. A request's cost follows its attempts when one of them comes in late.
  * @param events up to some thousands; each kind of row is one statement whatever their number.
  * @throws GatewayError `unavailable` when the database is down; an error of which `isDataError` is true when it refuses a row.
  */
 export async function insertUsage(db: Db, events: readonly UsageEvent[]): Promise<InsertedUsage> {
-  const logs = distinctLogs(events);
-  const attempts = distinctAttempts(events);
-  if (logs.length + attempts.length === 0) return { logs: 0, attempts: 0 };
+  const batch: Batch = { logs: distinctLogs(events), attempts: distinctAttempts(events) };
+  if (batch.logs.length + batch.attempts.length === 0) return { logs: 0, attempts: 0 };
+  const times = [...batch.logs, ...batch.attempts].map((row) => row.createdAt);
   const hasLate = events.some((event) => event.log === null && event.attempts.length > 0);
-  return transaction(db, async (tx) => {
-    await takeTurns(tx, hasLate);
-    const newLogs = await insertLogs(tx, logs);
-    const changed = await insertAttempts(tx, attempts);
-    await recost(tx, [...new Set([...newLogs, ...changed])]);
+  return withPartitions(db, times, async () => {
+    if (!hasLate) {
+      const inserted = await transaction(db, (tx) => insertNew(tx, batch)).catch(unlessLate);
+      if (inserted) return inserted;
+    }
+    return transaction(db, (tx) => insertLate(tx, batch));
+  });
+}
+
+/** Thrown to undo a transaction in which an attempt turned out to belong to a request that was there before. */
+class FoundLate extends Error {
+  override readonly name = 'FoundLate';
+}
+
+function unlessLate(error: unknown): null {
+  if (error instanceof FoundLate) return null;
+  throw error;
+}
+
+/** The usual batch: every attempt comes with its request. Any number of writers do this side by side. */
+async function insertNew(tx: Queryable, batch: Batch): Promise<InsertedUsage> {
+  await takeTurns(tx, 'together');
+  const newLogs = new Set(await insertLogs(tx, batch.logs));
+  const changed = await insertAttempts(tx, batch.attempts);
+  if (changed.some((requestId) => !newLogs.has(requestId))) throw new FoundLate();
+  const requests = requestsOf([...newLogs], spanOf(batch));
+  if (newLogs.size > 0) {
+    await recost(tx, requests);
+    await book(tx, { ...requests, sign: 1 });
+  }
+  return { logs: newLogs.size, attempts: changed.length };
+}
+
+/** Attempts of requests that may be there, and booked, already. Rare; nobody else writes meanwhile. */
+async function insertLate(tx: Queryable, batch: Batch): Promise<InsertedUsage> {
+  await takeTurns(tx, 'alone');
+  const ids = [...batch.logs.map((log) => log.id), ...batch.attempts.map((attempt) => attempt.requestId)];
+  return changeBooked(tx, requestsOf([...new Set(ids)], spanOf(batch)), async (requests) => {
+    const newLogs = await insertLogs(tx, batch.logs);
+    const changed = await insertAttempts(tx, batch.attempts);
+    await recost(tx, requests);
     return { logs: newLogs.length, attempts: changed.length };
   });
 }
 
-/**
- * A late attempt and its request's row, written at the same moment by two writers, would not see each other and the cost would miss one.
- * So a batch with late attempts, which is rare, and a re-pricing run alone; all others run side by side.
- */
-export async function takeTurns(tx: Queryable, alone: boolean): Promise<void> {
-  if (alone) await tx.$executeRaw`SELECT pg_advisory_xact_lock(hashtext('llm_usage'), hashtext(current_schema()))`;
-  else await tx.$executeRaw`SELECT pg_advisory_xact_lock_shared(hashtext('llm_usage'), hashtext(current_schema()))`;
+function spanOf({ logs, attempts }: Batch): { from: Date; to: Date } {
+  const times = [...logs, ...attempts].map((row) => row.createdAt);
+  return { from: new Date(Math.min(...times)), to: new Date(Math.max(...times)) };
 }
 
 async function insertLogs(tx: Queryable, logs: UsageLog[]): Promise<string[]> {
@@ -58,25 +99,6 @@ async function insertAttempts(tx: Queryable, attempts: UsageAttempt[]): Promise<
     WHERE stored.status = 'abandoned' AND excluded.status <> 'abandoned'
     RETURNING request_id`;
   return changed.map((row) => row.request_id);
-}
-
-/**
- * Sets the cost of requests to the sum of their attempts, null where one has no price. A request of which some attempts are still on
- * their way keeps the cost that it came with.
- */
-export async function recost(tx: Queryable, requestIds: string[]): Promise<void> {
-  if (requestIds.length === 0) return;
-  await tx.$executeRaw`
-    UPDATE llm_usage_logs AS log
-    SET cost_usd = total.cost_usd, attempt_count = total.attempts, unpriced_reason = total.unpriced_reason
-    FROM (
-      SELECT request_id, count(*)::integer AS attempts,
-        CASE WHEN count(cost_usd) = count(*) THEN sum(cost_usd) END AS cost_usd,
-        (array_agg(unpriced_reason ORDER BY number) FILTER (WHERE cost_usd IS NULL))[1] AS unpriced_reason
-      FROM llm_usage_attempts WHERE request_id = ANY (${requestIds}) GROUP BY request_id
-    ) AS total
-    WHERE log.id = total.request_id AND log.attempt_count <= total.attempts
-      AND (log.cost_usd, log.attempt_count, log.unpriced_reason) IS DISTINCT FROM (total.cost_usd, total.attempts, total.unpriced_reason)`;
 }
 
 type Columns = Record<string, ColumnType>;

@@ -2,7 +2,8 @@
 import { providerType, type NanoUsd, type ProviderType, type TokenBuckets, type UsageAttempt } from '@llm-gateway/shared';
 import { query, transaction, type Db, type Queryable } from '../connection/database.js';
 import { Prisma } from '../generated/client.js';
-import { recost, takeTurns } from './insert-usage.js';
+import { recost } from './recost.js';
+import { changeBooked, requestsOf, takeTurns } from './rollups/change-booked.js';
 
 /** What a price depends on, and the price that stands. */
 export interface StoredAttempt extends Pick<
@@ -69,23 +70,28 @@ export interface NewPrice {
 }
 
 /**
- * Writes new prices in one transaction, and what the requests behind them cost with it. Tokens and `estimated` stay.
+ * Writes new prices in one transaction, with what the requests behind them cost and the sums that hold it. Tokens and `estimated` stay.
  * @param prices up to some thousands.
  * @returns the number of attempts written: fewer than given where an attempt was closed or re-priced meanwhile.
  * @throws GatewayError `unavailable` when the database is down.
  */
 export async function repriceAttempts(db: Db, prices: readonly NewPrice[]): Promise<number> {
   if (prices.length === 0) return 0;
+  const times = prices.map(({ attempt }) => attempt.createdAt.getTime());
+  const span = { from: new Date(Math.min(...times)), to: new Date(Math.max(...times)) };
+  const requests = requestsOf([...new Set(prices.map(({ attempt }) => attempt.requestId))], span);
   return transaction(db, async (tx) => {
-    await takeTurns(tx, true);
-    const requests = await writePrices(tx, prices);
-    await recost(tx, [...new Set(requests)]);
-    return requests.length;
+    await takeTurns(tx, 'alone');
+    return changeBooked(tx, requests, async () => {
+      const written = await writePrices(tx, prices);
+      await recost(tx, requests);
+      return written;
+    });
   });
 }
 
-/** @returns the request of every attempt that was written. */
-async function writePrices(tx: Queryable, prices: readonly NewPrice[]): Promise<string[]> {
+/** @returns how many were written. */
+async function writePrices(tx: Queryable, prices: readonly NewPrice[]): Promise<number> {
   const rows = prices.map(({ attempt, ...price }) => ({
     id: attempt.id,
     created_at: attempt.createdAt.toISOString(),
@@ -95,13 +101,11 @@ async function writePrices(tx: Queryable, prices: readonly NewPrice[]): Promise<
     reason: price.unpricedReason,
     version: price.priceVersion,
   }));
-  const written = await tx.$queryRaw<{ request_id: string }[]>`
+  return tx.$executeRaw`
     UPDATE llm_usage_attempts AS stored
     SET cost_usd = given.new_cost * 0.000000001, unpriced_reason = given.reason, price_version = given.version
     FROM json_to_recordset(${JSON.stringify(rows)}::json) AS given
       (id text, created_at timestamptz, status text, old_cost numeric, new_cost numeric, reason text, version text)
     WHERE stored.id = given.id AND stored.created_at = given.created_at AND stored.status = given.status
-      AND stored.cost_usd IS NOT DISTINCT FROM given.old_cost * 0.000000001
-    RETURNING stored.request_id`;
-  return written.map((row) => row.request_id);
+      AND stored.cost_usd IS NOT DISTINCT FROM given.old_cost * 0.000000001`;
 }

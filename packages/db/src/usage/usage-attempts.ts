@@ -1,7 +1,9 @@
 /** What only single provider calls tell: who failed although another answered, and which models have no price. */
 import { query, type Db } from '../connection/database.js';
 import { Prisma } from '../generated/client.js';
-import { attemptsNear, share } from './figures.js';
+import { share } from './figures.js';
+import { callsNear } from './rollups/facts.js';
+import { sumsOf } from './rollups/sums-of.js';
 import { matching, type UsageFilter } from './usage-filter.js';
 
 export interface ProviderErrors {
@@ -15,11 +17,12 @@ export interface ProviderErrors {
 
 /** The calls of each provider, most first. A call that we ended ourselves, or whose worker died, is none of its errors. */
 export async function providerErrors(db: Db, filter: UsageFilter): Promise<ProviderErrors[]> {
-  const sql = Prisma.sql`
-    SELECT provider, count(*)::float8 AS calls,
-      (count(*) FILTER (WHERE status = 'error' AND error IS DISTINCT FROM 'aborted'))::float8 AS errors
-    FROM llm_usage_attempts WHERE ${attemptsOf(filter)} GROUP BY provider ORDER BY calls DESC, provider`;
-  const rows = await query(db, (client) => client.$queryRaw<Omit<ProviderErrors, 'error_rate'>[]>(sql));
+  const rows = await query(
+    db,
+    (client) => client.$queryRaw<Omit<ProviderErrors, 'error_rate'>[]>`
+      SELECT provider, sum(calls)::float8 AS calls, sum(failed_calls)::float8 AS errors
+      FROM (${sumsOf({ filter, by: ['provider'] })}) AS sums GROUP BY 1 HAVING sum(calls) <> 0 ORDER BY calls DESC, provider`,
+  );
   return rows.map((row) => ({ ...row, error_rate: share(row.errors, row.calls) }));
 }
 
@@ -53,6 +56,6 @@ export async function unpricedModels(db: Db, filter: UsageFilter, limit: number)
 function attemptsOf(filter: UsageFilter): Prisma.Sql {
   const { provider, ...requests } = filter;
   const called = provider === undefined ? Prisma.empty : Prisma.sql`AND provider = ${provider}`;
-  return Prisma.sql`${attemptsNear(filter)} ${called}
+  return Prisma.sql`${callsNear(filter, Prisma.sql`created_at`)} ${called}
     AND request_id IN (SELECT id FROM llm_usage_logs WHERE ${matching(requests)})`;
 }

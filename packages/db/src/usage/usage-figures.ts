@@ -1,9 +1,12 @@
 import { query, type Db } from '../connection/database.js';
 import { Prisma } from '../generated/client.js';
-import { FIGURES, requestsWithWaste, toFigures, type FiguresRow, type UsageFigures } from './figures.js';
-import { matching, type UsageFilter } from './usage-filter.js';
+import { ADDED_UP, binsBy, groupBins, HAVING_ANY, toFigures, type SumsRow, type UsageFigures } from './figures.js';
+import type { Dimension } from './rollups/cubes.js';
+import type { Bin } from './rollups/latency.js';
+import { sumsOf } from './rollups/sums-of.js';
+import type { UsageFilter } from './usage-filter.js';
 
-export type UsageDimension = 'provider' | 'service' | 'customer' | 'model';
+export type UsageDimension = Dimension;
 export type UsageSort = 'requests' | 'cost_usd' | 'errors' | 'key';
 
 const COLUMNS = { provider: 'provider', service: 'service', customer: 'customer_id', model: 'model' } satisfies Record<
@@ -12,17 +15,23 @@ const COLUMNS = { provider: 'provider', service: 'service', customer: 'customer_
 >;
 const ORDERS = {
   requests: 'requests DESC',
-  cost_usd: 'cost_usd DESC',
+  cost_usd: 'cost_nano_usd DESC',
   errors: 'errors DESC',
-  key: 'key NULLS LAST',
+  key: "nullif(key, '') NULLS LAST",
 } satisfies Record<UsageSort, string>;
 
 /** All matching requests in one set of figures. */
 export async function usageSummary(db: Db, filter: UsageFilter): Promise<UsageFigures> {
-  const sql = Prisma.sql`SELECT ${FIGURES} FROM ${requestsWithWaste(filter)} WHERE ${matching(filter)}`;
-  const [row] = await query(db, (client) => client.$queryRaw<FiguresRow[]>(sql));
+  const sums = sumsOf({ filter, by: [] });
+  const [rows, bins] = await query(db, (client) =>
+    Promise.all([
+      client.$queryRaw<SumsRow[]>(Prisma.sql`SELECT ${ADDED_UP} FROM (${sums}) AS sums`),
+      client.$queryRaw<Bin[]>(binsBy(Prisma.sql`1`, sums)),
+    ]),
+  );
+  const [row] = rows;
   if (!row) throw new Error('an aggregate without GROUP BY has exactly one row');
-  return toFigures(row);
+  return toFigures(row, bins);
 }
 
 export interface UsageByOptions {
@@ -35,12 +44,31 @@ export async function usageBy(
   db: Db,
   dimension: UsageDimension,
   filter: UsageFilter,
-  options: UsageByOptions,
+  { sort, limit }: UsageByOptions,
 ): Promise<({ key: string | null } & UsageFigures)[]> {
+  const sums = sumsOf({ filter, by: [dimension] });
   // The raw parts come from the two tables above, never from a caller.
-  const sql = Prisma.sql`
-    SELECT ${Prisma.raw(COLUMNS[dimension])} AS key, ${FIGURES} FROM ${requestsWithWaste(filter)} WHERE ${matching(filter)}
-    GROUP BY 1 ORDER BY ${Prisma.raw(ORDERS[options.sort])}, key LIMIT ${options.limit}`;
-  const rows = await query(db, (client) => client.$queryRaw<({ key: string | null } & FiguresRow)[]>(sql));
-  return rows.map((row) => ({ key: row.key, ...toFigures(row) }));
+  const column = Prisma.raw(COLUMNS[dimension]);
+  const rows = await query(
+    db,
+    (client) =>
+      client.$queryRaw<({ key: string } & SumsRow)[]>`
+      SELECT * FROM (SELECT ${column} AS key, ${ADDED_UP} FROM (${sums}) AS sums GROUP BY 1 ${HAVING_ANY}) AS lines
+      ORDER BY ${Prisma.raw(ORDERS[sort])}, nullif(key, '') NULLS LAST LIMIT ${limit}`,
+  );
+  const bins = await binsOf(db, { column, keys: rows.map((row) => row.key), sums });
+  return rows.map(({ key, ...row }) => ({ key: key === '' ? null : key, ...toFigures(row, bins.get(key) ?? []) }));
+}
+
+interface Lines {
+  column: Prisma.Sql;
+  keys: string[];
+  sums: Prisma.Sql;
+}
+
+/** Histograms only of the lines that are shown: of thousands of customers that would be most of the work. */
+async function binsOf(db: Db, { column, keys, sums }: Lines): Promise<Map<string, Bin[]>> {
+  const shown = Prisma.sql`SELECT * FROM (${sums}) AS every WHERE ${column} = ANY (${keys})`;
+  const rows = await query(db, (client) => client.$queryRaw<({ key: string } & Bin)[]>(binsBy(column, shown)));
+  return groupBins(rows);
 }

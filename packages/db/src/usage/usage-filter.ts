@@ -7,7 +7,7 @@ export interface UsageFilter {
   to: Date;
   service?: string | undefined;
   customerId?: string | undefined;
-  /** The provider that answered, or was asked last. */
+  /** Who answered or was asked last; for what is counted by calls (cost, waste, errors of providers) who was called. */
   provider?: string | undefined;
 }
 

@@ -1,12 +1,13 @@
 import { query, type Db } from '../connection/database.js';
-import { Prisma } from '../generated/client.js';
-import { matching, type UsageFilter } from './usage-filter.js';
+import { HAVING_ANY } from './figures.js';
+import { sumsOf } from './rollups/sums-of.js';
+import type { UsageFilter } from './usage-filter.js';
 
 export interface Spend {
   service: string;
   customer_id: string | null;
   requests: number;
-  /** Of the requests that have a price. */
+  /** Of what has a price. */
   cost_usd: number;
   saved_usd: number;
   unpriced_requests: number;
@@ -14,10 +15,13 @@ export interface Spend {
 
 /** What each service has cost for each customer, most first. */
 export async function spendByServiceAndCustomer(db: Db, filter: UsageFilter, limit: number): Promise<Spend[]> {
-  const sql = Prisma.sql`
-    SELECT service, customer_id, count(*)::float8 AS requests, coalesce(sum(cost_usd), 0)::float8 AS cost_usd,
-      sum(saved_usd)::float8 AS saved_usd, (count(*) FILTER (WHERE cost_usd IS NULL))::float8 AS unpriced_requests
-    FROM llm_usage_logs WHERE ${matching(filter)} GROUP BY service, customer_id
-    ORDER BY cost_usd DESC, service, customer_id LIMIT ${limit}`;
-  return query(db, (client) => client.$queryRaw<Spend[]>(sql));
+  return query(
+    db,
+    (client) => client.$queryRaw<Spend[]>`
+      SELECT service, nullif(customer_id, '') AS customer_id, sum(requests)::float8 AS requests,
+        sum(cost_nano_usd)::float8 / 1e9 AS cost_usd, sum(saved_nano_usd)::float8 / 1e9 AS saved_usd,
+        sum(unpriced_requests)::float8 AS unpriced_requests
+      FROM (${sumsOf({ filter, by: ['service', 'customer'] })}) AS sums GROUP BY 1, 2 ${HAVING_ANY}
+      ORDER BY cost_usd DESC, service, customer_id LIMIT ${limit}`,
+  );
 }

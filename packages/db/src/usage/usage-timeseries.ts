@@ -1,25 +1,18 @@
 import { query, type Db } from '../connection/database.js';
 import { Prisma } from '../generated/client.js';
-import { FIGURES, requestsWithWaste, toFigures, type FiguresRow, type UsageFigures } from './figures.js';
-import { matching, type UsageFilter } from './usage-filter.js';
+import { ADDED_UP, binsBy, groupBins, toFigures, type SumsRow, type UsageFigures } from './figures.js';
+import { SUMS } from './rollups/facts.js';
+import type { Bin } from './rollups/latency.js';
+import { sumsOf } from './rollups/sums-of.js';
+import type { UsageFilter } from './usage-filter.js';
 
 export type UsageBucket = keyof typeof BUCKET_MS;
 
 /** All are whole in epoch time, because days are UTC's. */
 const BUCKET_MS = { minute: 60_000, hour: 3_600_000, day: 86_400_000 };
+const COARSEST = { minute: 'request', hour: 'hour', day: 'day' } as const;
 
-const NOTHING: UsageFigures = toFigures({
-  requests: 0,
-  cache_hits: 0,
-  errors: 0,
-  input_tokens: 0,
-  output_tokens: 0,
-  cost_usd: 0,
-  saved_usd: 0,
-  wasted_usd: 0,
-  unpriced_requests: 0,
-  latencies: null,
-});
+const NOTHING: UsageFigures = toFigures(Object.fromEntries(SUMS.map((name) => [name, 0])) as SumsRow, []);
 
 /** @returns how many points {@link usageTimeseries} has, for a bound before the query. */
 export function countBuckets({ from, to }: Pick<UsageFilter, 'from' | 'to'>, bucket: UsageBucket): number {
@@ -35,16 +28,21 @@ export async function usageTimeseries(
   filter: UsageFilter,
   bucket: UsageBucket,
 ): Promise<({ start: string } & UsageFigures)[]> {
+  const sums = sumsOf({ filter, by: [], coarsest: COARSEST[bucket] });
   // Sessions speak UTC, so days begin where UTC's do. The name of the bucket is one of ours.
-  const sql = Prisma.sql`
-    SELECT date_trunc('${Prisma.raw(bucket)}', created_at) AS start, ${FIGURES}
-    FROM ${requestsWithWaste(filter)} WHERE ${matching(filter)} GROUP BY 1`;
-  const rows = await query(db, (client) => client.$queryRaw<({ start: Date } & FiguresRow)[]>(sql));
-  const known = new Map(rows.map((row) => [row.start.getTime(), toFigures(row)]));
+  const start = Prisma.sql`(extract(epoch FROM date_trunc('${Prisma.raw(bucket)}', created_at)) * 1000)::float8`;
+  const [rows, bins] = await query(db, (client) =>
+    Promise.all([
+      client.$queryRaw<({ key: number } & SumsRow)[]>`SELECT ${start} AS key, ${ADDED_UP} FROM (${sums}) AS sums GROUP BY 1`,
+      client.$queryRaw<({ key: number } & Bin)[]>(binsBy(start, sums)),
+    ]),
+  );
+  const binsByStart = groupBins(bins);
+  const known = new Map(rows.map(({ key, ...row }) => [key, toFigures(row, binsByStart.get(key) ?? [])]));
   const first = firstBucket(filter.from, bucket);
   return Array.from({ length: countBuckets(filter, bucket) }, (_, index) => {
-    const start = first + index * BUCKET_MS[bucket];
-    return { start: new Date(start).toISOString(), ...(known.get(start) ?? NOTHING) };
+    const at = first + index * BUCKET_MS[bucket];
+    return { start: new Date(at).toISOString(), ...(known.get(at) ?? NOTHING) };
   });
 }
 

@@ -1,0 +1,28 @@
+/** Changes of requests that are in the sums already: taken out, changed, put in again, while nobody else writes. */
+import type { Queryable } from '../../connection/database.js';
+import { Prisma } from '../../generated/client.js';
+import { book } from './book.js';
+import { REQUEST_MARGIN_MS, type Requests } from './facts.js';
+
+/**
+ * A late attempt and its request's row, written at the same moment by two writers, would not see each other and the cost would miss one.
+ * So whoever changes what is there already, which is rare, does it alone; all who only add do it together. Until the transaction ends.
+ */
+export async function takeTurns(tx: Queryable, how: 'alone' | 'together'): Promise<void> {
+  if (how === 'alone') await tx.$executeRaw`SELECT pg_advisory_xact_lock(hashtext('llm_usage'), hashtext(current_schema()))`;
+  else await tx.$executeRaw`SELECT pg_advisory_xact_lock_shared(hashtext('llm_usage'), hashtext(current_schema()))`;
+}
+
+/** Requests by their ids. @param times between which the requests and the calls that they are known by were made. */
+export function requestsOf(ids: readonly string[], times: { from: Date; to: Date }): Requests {
+  const span = { from: new Date(times.from.getTime() - REQUEST_MARGIN_MS), to: new Date(times.to.getTime() + REQUEST_MARGIN_MS) };
+  return { where: Prisma.sql`id = ANY (${[...ids]}) AND created_at BETWEEN ${span.from} AND ${span.to}`, span };
+}
+
+/** @param change may add requests too. It must run with the turn taken `alone`. */
+export async function changeBooked<T>(tx: Queryable, requests: Requests, change: (requests: Requests) => Promise<T>): Promise<T> {
+  await book(tx, { ...requests, sign: -1 });
+  const changed = await change(requests);
+  await book(tx, { ...requests, sign: 1 });
+  return changed;
+}

@@ -1,0 +1,65 @@
+/** What a range came to: from the rollups as far as they go, from the requests' own rows at its ends. */
+import { Prisma } from '../../generated/client.js';
+import type { UsageFilter } from '../usage-filter.js';
+import { cover, type Piece } from './cover.js';
+import { cubeFor, type Dimension, type Grain } from './cubes.js';
+import { eachSum, factsOf, SUMS } from './facts.js';
+
+export interface Wanted {
+  filter: UsageFilter;
+  /** What the answer tells apart. */
+  by: readonly Dimension[];
+  /** The longest buckets that may be used; default: months. */
+  coarsest?: Grain | 'request';
+}
+
+const GRAINS: readonly Grain[] = ['hour', 'day', 'month'];
+const NAMES = Prisma.raw(SUMS.join(', '));
+
+/**
+ * @returns a SELECT of created_at (the bucket's beginning, or when the request arrived), service, customer_id, provider, model, the sums and
+ * latency, to be added up further. Of the dimensions only those asked for have a meaning.
+ */
+export function sumsOf({ filter, by, coarsest = 'month' }: Wanted): Prisma.Sql {
+  const cube = cubeFor([...by, ...filteredBy(filter)]);
+  const usable = coarsest === 'request' ? [] : GRAINS.slice(0, GRAINS.indexOf(coarsest) + 1);
+  // A cube without hours has days: then the hours at the ends come from the requests.
+  const pieces = cover(
+    filter,
+    usable.filter((grain) => cube.grains.includes(grain)),
+  );
+  const selects = pieces.map((piece) =>
+    piece.grain === 'request' ? fromRequests(piece, filter) : fromRollups(piece, cube.dimensions, filter),
+  );
+  return Prisma.join(selects, ' UNION ALL ');
+}
+
+const filteredBy = ({ service, customerId, provider }: UsageFilter): Dimension[] => [
+  ...(service === undefined ? [] : (['service'] as const)),
+  ...(customerId === undefined ? [] : (['customer'] as const)),
+  ...(provider === undefined ? [] : (['provider'] as const)),
+];
+
+function fromRollups({ grain, from, to }: Piece, dimensions: number, filter: UsageFilter): Prisma.Sql {
+  return Prisma.sql`(
+    SELECT bucket AS created_at, service, customer_id, provider, model, ${NAMES}, latency FROM llm_usage_rollups
+    WHERE dimensions = ${dimensions} AND grain = ${grain} AND bucket >= ${from} AND bucket < ${to} ${andMatching(filter)})`;
+}
+
+function fromRequests(span: Piece, { service, customerId, provider }: UsageFilter): Prisma.Sql {
+  const { from, to } = span;
+  const where = Prisma.sql`created_at >= ${from} AND created_at < ${to} ${andMatching({ service, customerId })}`;
+  return Prisma.sql`(
+    WITH ${factsOf({ where, span })}
+    SELECT created_at, service, customer_id, provider, model, ${eachSum((name) => `${name}::bigint`)},
+      CASE WHEN bin IS NOT NULL THEN ARRAY[256::bigint | bin] END AS latency
+    FROM facts WHERE true ${andMatching({ provider })})`;
+}
+
+function andMatching({ service, customerId, provider }: Partial<UsageFilter>): Prisma.Sql {
+  const conditions: Prisma.Sql[] = [];
+  if (service !== undefined) conditions.push(Prisma.sql`AND service = ${service}`);
+  if (customerId !== undefined) conditions.push(Prisma.sql`AND customer_id = ${customerId}`);
+  if (provider !== undefined) conditions.push(Prisma.sql`AND provider = ${provider}`);
+  return conditions.length === 0 ? Prisma.empty : Prisma.join(conditions, ' ');
+}
