@@ -93,8 +93,13 @@ async function rebuildMonth(tx: Queryable, { from, to }: { from: Date; to: Date 
       SELECT ${DAY_KEY}, element & 255 AS bin, sum(element >> 8)::bigint AS count FROM days CROSS JOIN unnest(latency) AS element
       GROUP BY ${DAY_KEY}, element & 255
     ),
-    histograms AS (SELECT ${DAY_KEY}, array_agg((count << 8) | bin ORDER BY bin) AS latency FROM bins WHERE count <> 0 GROUP BY ${DAY_KEY}),
-    sums AS (SELECT ${DAY_KEY}, ${eachSum((name) => `sum(${name}) AS ${name}`)} FROM days GROUP BY ${DAY_KEY})
-    SELECT dimensions, 'month', ${from}, service, customer_id, provider, model, ${eachSum((name) => name)}, latency
-    FROM sums LEFT JOIN histograms USING (${DAY_KEY})`;
+    -- Put under one another rather than joined: PostgreSQL knows nothing of these sizes and would join them row by row.
+    parts AS (
+      SELECT ${DAY_KEY}, ${eachSum((name) => `sum(${name}) AS ${name}`)}, NULL::bigint AS element FROM days GROUP BY ${DAY_KEY}
+      UNION ALL
+      SELECT ${DAY_KEY}, ${eachSum(() => '0')}, (count << 8) | bin FROM bins WHERE count <> 0
+    )
+    SELECT dimensions, 'month', ${from}, service, customer_id, provider, model, ${eachSum((name) => `sum(${name})`)},
+      array_agg(element) FILTER (WHERE element IS NOT NULL)
+    FROM parts GROUP BY ${DAY_KEY}`;
 }
