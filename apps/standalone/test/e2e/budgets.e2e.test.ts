@@ -1,0 +1,147 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { randomBytes } from 'node:crypto';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Webhook } from 'standardwebhooks';
+import { Cluster, until } from './cluster.js';
+
+const SECRET = `whsec_${randomBytes(24).toString('base64')}`;
+/** One call of the stand-in: 1,000 tokens in, 100 out, at the provider's own prices. */
+const PRICING = { input_per_mtok: 1, output_per_mtok: 10 };
+const CALL_USD = 0.002;
+const USAGE = { uncachedInput: 1_000, output: 100 };
+/** About 1,000 tokens, as the gateway estimates them: what is reserved is what a call costs. */
+const PROMPT = 'four'.repeat(1_000);
+
+interface Budget {
+  id: string;
+  spent_usd: number;
+  reserved_usd: number;
+}
+
+let cluster: Cluster;
+beforeAll(async () => {
+  cluster = await Cluster.start({ apis: 2, workers: 3, env: { WEBHOOK_SECRET: SECRET } });
+  await cluster.provider({ name: 'main', type: 'openai', pricing: PRICING });
+  await cluster.lanesServed(['main']);
+}, 60_000);
+afterAll(() => cluster.stop(), 60_000);
+beforeEach(() => {
+  cluster.upstream.reset();
+  cluster.upstream.respond({ usage: USAGE });
+});
+
+async function budget(fields: object): Promise<string> {
+  const { status, body } = await cluster.admin('POST', '/api/v1/budgets', fields);
+  expect(status).toBe(201);
+  const { id } = body as Budget;
+  // Every process follows within 2 s, and none tells of it: a request that every replica refuses does.
+  await new Promise((resolve) => setTimeout(resolve, 2_000));
+  return id;
+}
+const read = async (id: string): Promise<Budget> => (await cluster.admin('GET', `/api/v1/budgets/${id}`)).body;
+const ask = (customer: string, index: number, more: object = {}) =>
+  cluster.generate(
+    { prompt: PROMPT, customer_id: customer, max_tokens: 100, cache: { mode: 'off' }, timeout_ms: 60_000, ...more },
+    { api: index % 2 },
+  );
+
+describe('a hard budget', () => {
+  it('that fits 100 calls lets at most 100 of 200 simultaneous requests reach the provider, and agrees with it to the last cent', async () => {
+    const id = await budget({ scope: 'customer', customer_id: 'racer', window: 'month', hard_limit_usd: 100 * CALL_USD });
+    const replies = await Promise.all(Array.from({ length: 200 }, (_, index) => ask('racer', index)));
+    const served = replies.filter(({ status }) => status === 200).length;
+    expect(served).toBe(100);
+    expect(replies.filter(({ status, body }) => status === 402 && body.error?.code === 'budget_exceeded')).toHaveLength(100);
+    expect(cluster.upstream.counts.total).toBe(100);
+    await until(async () => (await read(id)).reserved_usd === 0, 10_000);
+    expect(await read(id)).toMatchObject({ spent_usd: 100 * CALL_USD, reserved_usd: 0 });
+    expect(await cluster.settledRows('llm_usage_logs', 200)).toBe(200);
+    const [rows] = await cluster.rows<{ sum: string }>(`SELECT sum(cost_usd) FROM llm_usage_logs WHERE customer_id = 'racer'`);
+    expect(Number(rows?.sum)).toBe(100 * CALL_USD);
+  }, 60_000);
+
+  it('holds for customer, service and all together: what one refuses takes nothing from the others', async () => {
+    const mine = await budget({ scope: 'customer', customer_id: 'three', window: 'day', hard_limit_usd: 1 });
+    const ours = await budget({ scope: 'service', service: 'trio', window: 'day', hard_limit_usd: 3 * CALL_USD });
+    const replies = await Promise.all(Array.from({ length: 10 }, (_, index) => ask('three', index, { service: 'trio' })));
+    const served = replies.filter(({ status }) => status === 200).length;
+    expect(served).toBe(3);
+    await until(async () => (await read(mine)).reserved_usd === 0, 10_000);
+    expect(await read(mine)).toMatchObject({ spent_usd: 3 * CALL_USD });
+    expect(await read(ours)).toMatchObject({ spent_usd: 3 * CALL_USD, reserved_usd: 0 });
+  }, 60_000);
+
+  it('reserves nothing for what the cache answers, and refuses asynchronous requests too', async () => {
+    const first = await ask('cached', 0, { cache: { mode: 'default' } });
+    expect(first.status).toBe(200);
+    await budget({ scope: 'customer', customer_id: 'cached', window: 'day', hard_limit_usd: CALL_USD });
+    expect((await ask('cached', 1, { cache: { mode: 'default' } })).headers.get('x-cache')).toBe('HIT');
+    expect((await ask('cached', 1)).status).toBe(402);
+    const later = await cluster.generate({ prompt: PROMPT, customer_id: 'cached' }, { headers: { prefer: 'respond-async' } });
+    expect(later.status).toBe(200 + 2);
+    const async = await cluster.generate(
+      { prompt: PROMPT, customer_id: 'cached', cache: { mode: 'off' } },
+      { headers: { prefer: 'respond-async' } },
+    );
+    expect(async.status).toBe(402);
+    expect(cluster.upstream.counts.total).toBe(1);
+  }, 60_000);
+
+  it('gives back what a failed call did not cost', async () => {
+    const id = await budget({ scope: 'customer', customer_id: 'failing', window: 'day', hard_limit_usd: CALL_USD });
+    cluster.upstream.respond({ status: 400 });
+    expect((await ask('failing', 0)).status).toBe(502);
+    await until(async () => (await read(id)).reserved_usd === 0, 5_000);
+    cluster.upstream.respond({ usage: USAGE });
+    expect((await ask('failing', 1)).status).toBe(200);
+  }, 60_000);
+
+  it('is told once of 50, 80 and 100 %, by a signed webhook that is called until it accepts', async () => {
+    const receiver = await startReceiver();
+    try {
+      const limits = { soft_limit_usd: 4 * CALL_USD, hard_limit_usd: 5 * CALL_USD };
+      const id = await budget({ scope: 'customer', customer_id: 'told', window: 'day', webhook_url: receiver.url, ...limits });
+      for (let call = 0; call < 6; call++) await ask('told', call);
+      await until(() => Promise.resolve(receiver.accepted().length >= 4), 20_000);
+      const told = receiver.accepted().map(({ data }) => `${data.limit} ${data.threshold_percent}`);
+      expect(told.toSorted()).toEqual(['hard 100', 'hard 50', 'hard 80', 'soft 100']);
+      expect(receiver.refused()).toBeGreaterThan(0);
+      const { body } = await cluster.admin('GET', '/api/v1/alerts');
+      const alerts = (body as { data: { budget_id: string; delivered_at: string | null }[] }).data.filter((each) => each.budget_id === id);
+      expect(alerts).toHaveLength(4);
+      await until(async () => (await cluster.rows('SELECT 1 FROM llm_alerts WHERE budget_id = $1 AND delivered_at IS NULL', [id])).length === 0, 10_000);
+    } finally {
+      receiver.stop();
+    }
+  }, 60_000);
+});
+
+interface Told {
+  type: string;
+  data: { limit: string; threshold_percent: number };
+}
+
+/** Refuses the first call of every message, and any that is not signed as Standard Webhooks says. */
+async function startReceiver() {
+  const seen = new Set<string>();
+  const accepted: Told[] = [];
+  let refused = 0;
+  const server: Server = createServer((request, response) => {
+    let text = '';
+    request.on('data', (chunk: Buffer) => (text += chunk.toString()));
+    request.on('end', () => {
+      const headers = request.headers as Record<string, string>;
+      const message = new Webhook(SECRET).verify(text, headers) as Told;
+      const first = !seen.has(headers['webhook-id'] ?? '');
+      seen.add(headers['webhook-id'] ?? '');
+      if (first) refused++;
+      else accepted.push(message);
+      response.writeHead(first ? 500 : 204).end();
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const url = `http://127.0.0.1:${port}/hook?token=abc`;
+  return { url, accepted: () => accepted, refused: () => refused, stop: () => void server.close() };
+}
