@@ -113,7 +113,10 @@ describe('usage rows', () => {
 
   it('are there once, however often and in whatever order their events are delivered', async () => {
     const events = Array.from({ length: 60 }, () => sampleEvent());
-    expect(await insertUsage(fixture.db, [...events.slice(0, 40), ...events.slice(0, 10)])).toMatchObject({ logs: 40, attempts: 40 });
+    expect(await insertUsage(fixture.db, [...events.slice(0, 40), ...events.slice(0, 10)])).toMatchObject({
+      logs: 40,
+      attempts: 40,
+    });
     expect(await insertUsage(fixture.db, shuffled(events))).toMatchObject({ logs: 20, attempts: 20 });
     expect(await insertUsage(fixture.db, events)).toMatchObject({ logs: 0, attempts: 0 });
     expect(await counts()).toEqual({ logs: 60, attempts: 60, cost: '0.000504000' });

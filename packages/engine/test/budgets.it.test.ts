@@ -77,7 +77,7 @@ const spent = async (of: Budget, at = Date.now()) => {
   const [standing] = await book.standings([of], at);
   return [standing?.spentNanoUsd, standing?.reservedNanoUsd];
 };
-const costOf = (request: SpendingRequest, costNanoUsd: number | null) => ({ ...request, requestId: request.id, costNanoUsd });
+const costOf = (request: SpendingRequest, costNanoUsd: number) => ({ ...request, requestId: request.id, costNanoUsd });
 
 /** A request with one attempt, as it comes out of the usage stream. */
 function eventOf(
@@ -194,7 +194,7 @@ describe('a request', () => {
     const of = budget();
     const [unknown, known] = [asks({ customerId: of.customerId }), asks({ customerId: of.customerId })];
     await book.reserve(unknown, () => 0);
-    await book.settle('reckoned', [costOf(unknown, null), costOf(known, 1_000)]);
+    await book.settle('reckoned', [costOf(unknown, 0), costOf(known, 1_000)]);
     expect(await spent(of)).toEqual([1_000, 0]);
     await expect(book.reserve(asks({ customerId: of.customerId }), () => 0)).rejects.toMatchObject({ code: 'budget_exceeded' });
   });

@@ -2,7 +2,15 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest 
 import { randomBytes } from 'node:crypto';
 import { parseEncryptionKeys } from '@llm-gateway/db';
 import { parseEgressAllow } from '@llm-gateway/providers';
-import { BudgetLedger, Flights, RequestStore, ResponseCache, UsageReader, type Redis, type RequestHead } from '@llm-gateway/queue';
+import {
+  BudgetLedger,
+  Flights,
+  RequestStore,
+  ResponseCache,
+  UsageReader,
+  type Redis,
+  type RequestHead,
+} from '@llm-gateway/queue';
 import { newAttemptId, newRequestId, NO_TOKENS, type UsageAttempt, type UsageEvent } from '@llm-gateway/shared';
 import { BudgetBook, ProviderPool, startReaper } from '../src/index.js';
 import { logger, startHarness, unreachableDatabase, until, type Harness } from './harness.js';

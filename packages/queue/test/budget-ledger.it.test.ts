@@ -24,7 +24,12 @@ async function openSpan(spent = 0): Promise<BudgetSpan> {
   await here.open(span, spent, ARRIVED);
   return span;
 }
-const hold = (requestId: string, amountNanoUsd: number, holdMs = 60_000) => ({ requestId, amountNanoUsd, holdMs, limitNanoUsd: LIMIT });
+const hold = (requestId: string, amountNanoUsd: number, holdMs = 60_000) => ({
+  requestId,
+  amountNanoUsd,
+  holdMs,
+  limitNanoUsd: LIMIT,
+});
 const cost = (requestId: string, costNanoUsd: number, createdAt = ARRIVED) => ({ requestId, createdAt, costNanoUsd });
 async function standing(span: BudgetSpan) {
   const [found] = await elsewhere.look([span]);
@@ -115,7 +120,12 @@ const amount = fc.integer({ min: 0, max: 400 });
 const step: fc.Arbitrary<Step> = fc.oneof(
   fc.record({ do: fc.constant('reserve' as const), id, amount }),
   fc.record({ do: fc.constant('release' as const), id }),
-  fc.record({ do: fc.constant('settle' as const), id, amount, source: fc.constantFrom('reckoned' as const, 'recorded' as const) }),
+  fc.record({
+    do: fc.constant('settle' as const),
+    id,
+    amount,
+    source: fc.constantFrom('reckoned' as const, 'recorded' as const),
+  }),
 );
 
 /** What the steps come to, said as plainly as can be. */
@@ -126,7 +136,8 @@ class Model {
   held = () => [...this.reserved.values()].reduce((sum, each) => sum + each, 0);
   apply(step: Step): void {
     this.reserved.delete(step.id);
-    if (step.do === 'reserve' && this.spent() + this.held() + step.amount <= LIMIT && this.spent() < LIMIT) this.reserved.set(step.id, step.amount);
+    if (step.do === 'reserve' && this.spent() + this.held() + step.amount <= LIMIT && this.spent() < LIMIT)
+      this.reserved.set(step.id, step.amount);
     if (step.do !== 'settle') return;
     const old = this.settled.get(step.id);
     if (old?.source === 'recorded' && step.source === 'reckoned') return;
@@ -156,7 +167,11 @@ describe('reserving, releasing and settling', () => {
 describe('folding', () => {
   it('forgets what the sum includes, and keeps what it does not', async () => {
     const span = await openSpan();
-    await here.settle(span, 'recorded', [cost('old', 10, ARRIVED - 5), cost('unwritten', 20, ARRIVED - 4), cost('new', 40, ARRIVED + 5)]);
+    await here.settle(span, 'recorded', [
+      cost('old', 10, ARRIVED - 5),
+      cost('unwritten', 20, ARRIVED - 4),
+      cost('new', 40, ARRIVED + 5),
+    ]);
     const old = await here.remembered(span, ARRIVED, { offset: 0, limit: 10 });
     expect(old.map(({ requestId }) => requestId)).toEqual(['old', 'unwritten']);
     expect(await here.fold(span, { folds: 0, spentNanoUsd: 1_000, before: ARRIVED, included: old.slice(0, 1) })).toBe(true);

@@ -50,7 +50,12 @@ export function windowAt(window: BudgetWindow, at: number): WindowSpan {
 }
 
 /** What is said of a budget in messages: "the daily budget of the customer acme". */
-export function budgetName({ scope, customerId, service, window }: Omit<Budget, 'softLimitNanoUsd' | 'hardLimitNanoUsd' | 'id'>): string {
+export function budgetName({
+  scope,
+  customerId,
+  service,
+  window,
+}: Omit<Budget, 'softLimitNanoUsd' | 'hardLimitNanoUsd' | 'id'>): string {
   const whose = scope === 'all' ? 'all requests' : scope === 'service' ? `the service ${service}` : `the customer ${customerId}`;
   return `the ${window === 'day' ? 'daily' : 'monthly'} budget of ${whose}`;
 }

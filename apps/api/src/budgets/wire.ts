@@ -2,7 +2,16 @@
 import type { BudgetInput, BudgetPatch, StoredBudget } from '@llm-gateway/db';
 import { checkWebhookUrl, type EgressRules } from '@llm-gateway/providers';
 import type { Standing } from '@llm-gateway/queue';
-import { BUDGET_SCOPES, budgetWindow, NANO_PER_USD, nanoToUsd, usdToNano, windowAt, wireName, wireText } from '@llm-gateway/shared';
+import {
+  BUDGET_SCOPES,
+  budgetWindow,
+  NANO_PER_USD,
+  nanoToUsd,
+  usdToNano,
+  windowAt,
+  wireName,
+  wireText,
+} from '@llm-gateway/shared';
 import { z } from 'zod';
 
 /** Every sum of nano-USD up to here, and what a burst may add, is exact in a double. */
@@ -37,7 +46,10 @@ export const budgetCreate = (egress: EgressRules) =>
     })
     .superRefine((body, context) => {
       const problem = (path: string, message: string) => context.addIssue({ code: 'custom', path: [path], message });
-      for (const [scope, field] of [['customer', 'customer_id'], ['service', 'service']] as const) {
+      for (const [scope, field] of [
+        ['customer', 'customer_id'],
+        ['service', 'service'],
+      ] as const) {
         if (body.scope === scope && body[field] == null) problem(field, `is required where the scope is ${scope}`);
         if (body.scope !== scope && body[field] != null) problem(field, `must not be given where the scope is ${body.scope}`);
       }

@@ -65,7 +65,11 @@ export const budgetPaths: ZodOpenApiPathsObject = {
       ...budgets,
       summary: 'List budget alerts',
       query: alertListQuery,
-      ok: { status: 200, description: 'Newest first, with how far their delivery has come.', schema: pageOf(wireAlert.meta({ id: 'Alert' })) },
+      ok: {
+        status: 200,
+        description: 'Newest first, with how far their delivery has come.',
+        schema: pageOf(wireAlert.meta({ id: 'Alert' })),
+      },
     }),
   },
 };

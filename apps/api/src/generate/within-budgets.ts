@@ -17,7 +17,8 @@ export async function withinBudgets<T>(
 ): Promise<T> {
   const estimate = (): number => {
     const cost = estimateCost(deps.config.current(), candidates, request);
-    if (cost === null) deps.logger.warn({ requestId: head.id, candidates }, 'no price is known: budgets do not hold this request back');
+    if (cost === null)
+      deps.logger.warn({ requestId: head.id, candidates }, 'no price is known: budgets do not hold this request back');
     return cost ?? 0;
   };
   await deps.budgets.reserve(head, estimate).catch((error: unknown) => {

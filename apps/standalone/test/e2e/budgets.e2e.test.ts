@@ -1,8 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { randomBytes } from 'node:crypto';
+import { createHmac, randomBytes } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { Webhook } from 'standardwebhooks';
 import { Cluster, until } from './cluster.js';
 
 const SECRET = `whsec_${randomBytes(24).toString('base64')}`;
@@ -140,7 +139,7 @@ async function startReceiver() {
     request.on('data', (chunk: Buffer) => (text += chunk.toString()));
     request.on('end', () => {
       const headers = request.headers as Record<string, string>;
-      const message = new Webhook(SECRET).verify(text, headers) as Told;
+      const message = verified(text, headers);
       const first = !seen.has(headers['webhook-id'] ?? '');
       seen.add(headers['webhook-id'] ?? '');
       if (first) refused++;
@@ -152,4 +151,14 @@ async function startReceiver() {
   const { port } = server.address() as AddressInfo;
   const url = `http://127.0.0.1:${port}/hook?token=abc`;
   return { url, accepted: () => accepted, refused: () => refused, stop: () => void server.close() };
+}
+
+/** By the specification's own words, not by the library that signs. @throws Error for a message that is not ours, or old. */
+function verified(text: string, headers: Record<string, string>): Told {
+  const { 'webhook-id': id, 'webhook-timestamp': timestamp, 'webhook-signature': signature } = headers;
+  const key = Buffer.from(SECRET.replace('whsec_', ''), 'base64');
+  const expected = `v1,${createHmac('sha256', key).update(`${id}.${timestamp}.${text}`).digest('base64')}`;
+  if (signature !== expected || Math.abs(Date.now() / 1_000 - Number(timestamp)) > 60)
+    throw new Error('not signed as it should be');
+  return JSON.parse(text) as Told;
 }

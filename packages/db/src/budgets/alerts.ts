@@ -17,7 +17,10 @@ export interface NewAlert {
 }
 
 /** Raises an alert, unless somebody has. It is due at its webhook at once, where its budget has one. @returns whether it is new. */
-export async function raiseAlert(db: Db, { budget, window, limit, threshold, limitNanoUsd, spentNanoUsd }: NewAlert): Promise<boolean> {
+export async function raiseAlert(
+  db: Db,
+  { budget, window, limit, threshold, limitNanoUsd, spentNanoUsd }: NewAlert,
+): Promise<boolean> {
   const inserted = await query(
     db,
     (client) => client.$executeRaw`

@@ -54,7 +54,10 @@ export async function listBudgets(db: Db, page: PageRequest): Promise<Page<Store
 }
 
 /** The table's CHECK refuses it too; this names the field. */
-function refuseLimits({ softLimitNanoUsd: soft, hardLimitNanoUsd: hard }: Pick<BudgetInput, 'softLimitNanoUsd' | 'hardLimitNanoUsd'>): void {
+function refuseLimits({
+  softLimitNanoUsd: soft,
+  hardLimitNanoUsd: hard,
+}: Pick<BudgetInput, 'softLimitNanoUsd' | 'hardLimitNanoUsd'>): void {
   if (soft === null && hard === null) throw invalid('hard_limit_usd', 'one of soft_limit_usd and hard_limit_usd is required');
   if (soft !== null && hard !== null && soft > hard) throw invalid('soft_limit_usd', 'must not be above hard_limit_usd');
 }

@@ -25,10 +25,8 @@ export interface SpendingRequest extends Spender {
   deadline: number;
 }
 
-export interface RequestCost extends Spender, Omit<SettledCost, 'costNanoUsd'> {
-  /** null: unknown. It counts nothing, as in every sum of the rows. */
-  costNanoUsd: NanoUsd | null;
-}
+/** What a request has cost, as far as its calls have a price. */
+export interface RequestCost extends Spender, SettledCost {}
 
 /** Hard budgets cannot be asked: Redis is out of reach, or has lost its counters while the database is. */
 export class BudgetsUnavailable extends GatewayError {
@@ -65,7 +63,9 @@ export class BudgetBook {
     const hard = this.#hardBudgets(request);
     if (hard.length === 0) return;
     const amount = estimate();
-    const replies = await Promise.allSettled(hard.map(({ budget, limit }) => this.#reserveIn(budget, limit, { request, amount })));
+    const replies = await Promise.allSettled(
+      hard.map(({ budget, limit }) => this.#reserveIn(budget, limit, { request, amount })),
+    );
     const refusedAt = replies.findIndex((reply) => reply.status === 'fulfilled' && reply.value.kind !== 'reserved');
     const failed = replies.find((reply) => reply.status === 'rejected');
     if (refusedAt < 0 && !failed) return;
@@ -97,7 +97,7 @@ export class BudgetBook {
         const key = `${budget.id}/${span.window.name}`;
         const group = groups.get(key) ?? { span, costs: [] };
         groups.set(key, group);
-        group.costs.push({ requestId: cost.requestId, createdAt: cost.createdAt, costNanoUsd: cost.costNanoUsd ?? 0 });
+        group.costs.push({ requestId: cost.requestId, createdAt: cost.createdAt, costNanoUsd: cost.costNanoUsd });
       }
     }
     await Promise.all([...groups.values()].map((group) => this.#ledger.settle(group.span, source, group.costs)));
@@ -122,7 +122,12 @@ export class BudgetBook {
     return Promise.all(
       budgets.map(async (budget, index) => {
         const standing = known[index];
-        return standing ?? { spentNanoUsd: (await recordedSpend(this.#db, budget, wholeWindow(budget, at))).costNanoUsd, reservedNanoUsd: 0 };
+        return (
+          standing ?? {
+            spentNanoUsd: (await recordedSpend(this.#db, budget, wholeWindow(budget, at))).costNanoUsd,
+            reservedNanoUsd: 0,
+          }
+        );
       }),
     );
   }
@@ -133,7 +138,8 @@ export class BudgetBook {
     const { startsAt, endsAt } = span.window;
     const before = Math.max(startsAt, Math.min(Date.now(), endsAt));
     // Nothing can have been spent in a window that is yet to begin: that is known without the database.
-    const { costNanoUsd } = before === startsAt ? { costNanoUsd: 0 } : await recordedSpend(this.#db, budget, { from: startsAt, before });
+    const { costNanoUsd } =
+      before === startsAt ? { costNanoUsd: 0 } : await recordedSpend(this.#db, budget, { from: startsAt, before });
     await this.#ledger.open(span, costNanoUsd, before);
   }
 
@@ -143,7 +149,11 @@ export class BudgetBook {
     );
   }
 
-  async #reserveIn(budget: Budget, limitNanoUsd: NanoUsd, { request, amount }: { request: SpendingRequest; amount: NanoUsd }): Promise<Reservation> {
+  async #reserveIn(
+    budget: Budget,
+    limitNanoUsd: NanoUsd,
+    { request, amount }: { request: SpendingRequest; amount: NanoUsd },
+  ): Promise<Reservation> {
     const span = spanOf(budget, request.createdAt);
     const holdMs = Math.max(0, request.deadline - Date.now()) + HOLD_SLACK_MS;
     const hold = { requestId: request.id, amountNanoUsd: amount, holdMs, limitNanoUsd };

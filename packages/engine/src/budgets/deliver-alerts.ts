@@ -42,7 +42,10 @@ export function startAlertDelivery(deps: AlertDeliveryDeps): () => Promise<void>
   };
 }
 
-async function deliverOne({ db, egressAllow, secrets, logger }: AlertDeliveryDeps, { content, webhookUrl, attempt }: DueAlert): Promise<void> {
+async function deliverOne(
+  { db, egressAllow, secrets, logger }: AlertDeliveryDeps,
+  { content, webhookUrl, attempt }: DueAlert,
+): Promise<void> {
   const body = JSON.stringify({ type: 'budget.threshold_reached', timestamp: content.created_at, data: content });
   const problem = secrets
     ? await postWebhook({
@@ -60,7 +63,10 @@ async function deliverOne({ db, egressAllow, secrets, logger }: AlertDeliveryDep
   }
   const retryInMs = retryAfter(attempt);
   await markUndelivered(db, content.id, problem, retryInMs);
-  logger.warn({ alertId: content.id, budgetId: content.budget_id, attempt, problem, retryInMs }, 'alert not accepted, it is sent again');
+  logger.warn(
+    { alertId: content.id, budgetId: content.budget_id, attempt, problem, retryInMs },
+    'alert not accepted, it is sent again',
+  );
 }
 
 /** Doubling, with jitter over the upper half, an hour at most: a receiver that was down for days is told within an hour. */

@@ -12,10 +12,14 @@ const CHUNK = 5_000;
  * The sum and who is in it come from one statement, and an entry that has changed meanwhile stays too: should this run beside a settlement,
  * a cost may count twice until the next fold, never not at all.
  */
-export async function foldBudget({ ledger, db }: { ledger: BudgetLedger; db: Db }, budget: Budget, span: BudgetSpan): Promise<void> {
+export async function foldBudget(
+  { ledger, db }: { ledger: BudgetLedger; db: Db },
+  budget: Budget,
+  span: BudgetSpan,
+): Promise<void> {
   const { startsAt, endsAt } = span.window;
   const horizon = Math.min(Date.now() - REMEMBER_MS, endsAt);
-  for (let kept = 0; ; ) {
+  for (let kept = 0; ;) {
     const [standing] = await ledger.look([span]);
     if (!standing) return;
     const boundary = Math.max(standing.before, horizon);

@@ -85,7 +85,10 @@ async function lookAfter(
     if (raised.has(key)) continue;
     const alert = { budget, window: span.window, ...due, spentNanoUsd: standing.spentNanoUsd };
     if (await raiseAlert(deps.db, alert)) {
-      deps.logger.warn({ budgetId: budget.id, window: span.window.name, limit: due.limit, threshold: due.threshold }, 'budget alert raised');
+      deps.logger.warn(
+        { budgetId: budget.id, window: span.window.name, limit: due.limit, threshold: due.threshold },
+        'budget alert raised',
+      );
     }
     raised.add(key);
   }

@@ -45,8 +45,10 @@ export async function finish(deps: FinishDeps, ending: Ending): Promise<boolean>
 /** An answer is not held up, or lost, for a budget that cannot be told of it: the usage writer tells it from the row. */
 async function settleBudgets(deps: FinishDeps, head: RequestHead, attempts: readonly UsageAttempt[]): Promise<void> {
   const { id: requestId, createdAt, service, customerId } = head;
+  // A call without a price must not hide what the others have cost.
+  const costNanoUsd = attempts.reduce((sum, attempt) => sum + (attempt.costNanoUsd ?? 0), 0);
   try {
-    await deps.budgets.settle('reckoned', [{ requestId, createdAt, service, customerId, costNanoUsd: costOf(attempts) }]);
+    await deps.budgets.settle('reckoned', [{ requestId, createdAt, service, customerId, costNanoUsd }]);
   } catch (error) {
     deps.logger.debug({ err: error, requestId }, 'budgets could not be told of a cost, the usage writer will');
   }

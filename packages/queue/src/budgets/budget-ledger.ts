@@ -154,5 +154,13 @@ function toStanding(reply: number[]): Standing | null {
   const [spentNanoUsd, reservedNanoUsd, refused, folds, foldedAt, before, remembered] = reply;
   if (spentNanoUsd === undefined) return null;
   const [known = 0, at = 0, boundary = 0, count = 0] = [folds, foldedAt, before, remembered];
-  return { spentNanoUsd, reservedNanoUsd: reservedNanoUsd ?? 0, refused: refused === 1, folds: known, foldedAt: at, before: boundary, remembered: count };
+  return {
+    spentNanoUsd,
+    reservedNanoUsd: reservedNanoUsd ?? 0,
+    refused: refused === 1,
+    folds: known,
+    foldedAt: at,
+    before: boundary,
+    remembered: count,
+  };
 }
