@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import pg from 'pg';
+import { raiseAlert } from '@llm-gateway/db';
+import { windowAt } from '@llm-gateway/shared';
 import { SERVICE_KEY, startTestApi, type TestApi } from './support/test-api.js';
 
 const PATH = '/api/v1/budgets';
@@ -11,6 +12,8 @@ beforeAll(async () => {
 afterAll(() => api.end());
 
 const create = (body: unknown) => api.call('POST', PATH, { body });
+const thresholdsOf = ({ body }: { body: { data: { threshold_percent: number }[] } }) =>
+  body.data.map(({ threshold_percent }) => threshold_percent);
 const pathsOf = (answer: { body: { error: { details: { path: string }[] } } }) =>
   answer.body.error.details.map(({ path }) => path).toSorted();
 
@@ -63,7 +66,7 @@ describe('budgets', () => {
     const answer = await create(body);
     expect(answer.status).toBe(400);
     expect(pathsOf(answer)).toEqual(paths);
-    expect((await api.call('GET', PATH)).body.data.filter(({ scope }: { scope: string }) => scope === 'all')).toEqual([]);
+    expect((await api.call('GET', PATH)).body.data as unknown[]).not.toContainEqual(expect.objectContaining({ scope: 'all' }));
   });
 
   it('exist once for whom and window, and keep both', async () => {
@@ -86,21 +89,16 @@ describe('budgets', () => {
 
 describe('alerts', () => {
   it('are listed newest first, page by page', async () => {
-    const client = new pg.Client({ connectionString: api.database.url, options: '-c search_path=llm_gateway_test' });
-    await client.connect();
-    const ids = ['a', 'b', 'c'].map((digit) => `01900000-0000-7000-8000-00000000000${digit}`);
-    for (const [index, id] of ids.entries()) {
-      await client.query(
-        `INSERT INTO llm_alerts (id, budget_id, scope, period, window_start, limit_kind, threshold, limit_usd, spent_usd)
-         VALUES ($1, '01900000-0000-7000-8000-0000000000ff', 'all', 'day', '2026-11-24', 'hard', $2, 1, 0.5)`,
-        [id, index],
-      );
-    }
-    await client.end();
+    await create({ scope: 'all', window: 'day', hard_limit_usd: 1 });
+    const budget = api.deps.config.current().budgets.find(({ scope }) => scope === 'all');
+    if (!budget) throw new Error('the budget is not in the configuration');
+    const alert = { budget, window: windowAt('day', Date.now()), limit: 'hard' as const, limitNanoUsd: 1e9, spentNanoUsd: 5e8 };
+    for (const threshold of [50, 80, 100]) expect(await raiseAlert(api.deps.db, { ...alert, threshold })).toBe(true);
+    expect(await raiseAlert(api.deps.db, { ...alert, threshold: 50 })).toBe(false);
     const first = await api.call('GET', '/api/v1/alerts?limit=2');
-    expect(first.body.data.map(({ id }: { id: string }) => id)).toEqual([ids[2], ids[1]]);
+    expect(thresholdsOf(first)).toEqual([100, 80]);
     expect(first.body.data[0]).toMatchObject({ window: 'day', limit: 'hard', limit_usd: 1, spent_usd: 0.5, delivered_at: null });
     const second = await api.call('GET', `/api/v1/alerts?limit=2&cursor=${first.body.next_cursor}`);
-    expect([second.body.data.map(({ id }: { id: string }) => id), second.body.next_cursor]).toEqual([[ids[0]], null]);
+    expect([thresholdsOf(second), second.body.next_cursor]).toEqual([[50], null]);
   });
 });

@@ -53,7 +53,7 @@ export function makeWorker(env: Env, workerId: string, logger: Logger): Worker {
   const deps = engineDeps({ env, workerId, connections, config, budgets, logger });
   const lanes = makeLanes(env, deps);
   const writer = new UsageWriter(new UsageReader(connections.stream, workerId, logger), { db, budgets, logger });
-  let stopTimers = (): Promise<void> | void => undefined;
+  let stopTimers = (): Promise<void> => Promise.resolve();
   let stopping = false;
 
   const start = async (): Promise<void> => {
@@ -67,12 +67,14 @@ export function makeWorker(env: Env, workerId: string, logger: Logger): Worker {
     // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- set by stop() during the await
     if (stopping) return;
     writer.start();
-    const stops = [
-      startReaper(deps),
-      startBudgetWatch({ instanceId: workerId, ledger, book: budgets, db, current, logger }),
-      startAlertDelivery({ db, egressAllow: env.EGRESS_ALLOW, secrets: env.WEBHOOK_SECRET, logger }),
-    ];
-    stopTimers = async () => void (await Promise.all(stops.map((end) => end())));
+    const stopReaper = startReaper(deps);
+    const stopWatch = startBudgetWatch({ instanceId: workerId, ledger, book: budgets, db, current, logger });
+    const stopDelivery = startAlertDelivery({ db, egressAllow: env.EGRESS_ALLOW, secrets: env.WEBHOOK_SECRET, logger });
+    stopTimers = () => {
+      stopReaper();
+      stopWatch();
+      return stopDelivery();
+    };
     warnAboutEviction(connections, logger);
     logger.info({ lanes: lanes.names, concurrency: env.WORKER_CONCURRENCY }, 'ready');
   };

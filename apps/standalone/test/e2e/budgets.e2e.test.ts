@@ -99,6 +99,13 @@ describe('a hard budget', () => {
     expect(cluster.upstream.counts.total).toBe(1);
   }, 60_000);
 
+  it('turns identical requests away at once, though each would follow another', async () => {
+    const same = { prompt: 'the same for all', cache: { mode: 'default' } };
+    const replies = await Promise.all(Array.from({ length: 30 }, (_, index) => ask('cached', index, same)));
+    expect(new Set(replies.map(({ status }) => status))).toEqual(new Set([402]));
+    expect(Math.max(...replies.map(({ ms }) => ms))).toBeLessThan(2_500);
+  }, 60_000);
+
   it('gives back what a failed call did not cost', async () => {
     cluster.upstream.respond({ status: 400 });
     expect((await ask('failing', 0)).status).toBe(502);

@@ -34,7 +34,10 @@ export function startAlertDelivery(deps: AlertDeliveryDeps): () => Promise<void>
       reported = true;
     }
   };
-  const timer = setInterval(() => (busy ??= deliver().finally(() => (busy = null))), EVERY_MS);
+  const tick = (): void => {
+    busy ??= deliver().finally(() => (busy = null));
+  };
+  const timer = setInterval(tick, EVERY_MS);
   timer.unref();
   return async () => {
     clearInterval(timer);
