@@ -1,9 +1,11 @@
 /** The API as one table of routes: what is not in it does not exist, and what is has said who may call it. */
 import express, { type Application, type Router } from 'express';
 import helmet from 'helmet';
+import { alertsRouter } from './alerts/router.js';
 import { authenticate, requireScope } from './auth/authenticate.js';
 import type { Scope } from './auth/caller.js';
 import { BOARD_PATH, boardRouter } from './board/board.js';
+import { budgetsRouter } from './budgets/router.js';
 import type { Deps } from './deps.js';
 import { docsRouter } from './docs/docs-router.js';
 import { openApiRouter } from './docs/openapi-router.js';
@@ -33,6 +35,8 @@ export function mounts(deps: Deps): Mount[] {
     { path: '/api/v1/jobs', access: 'generate', router: jobs },
     { path: '/api/v1/providers', access: 'admin', router: providersRouter(deps) },
     { path: '/api/v1/overrides', access: 'admin', router: overridesRouter(deps) },
+    { path: '/api/v1/budgets', access: 'admin', router: budgetsRouter(deps) },
+    { path: '/api/v1/alerts', access: 'admin', router: alertsRouter(deps) },
     { path: '/api/v1/routes', access: 'admin', router: routesRouter(deps) },
     { path: '/api/v1/usage', access: 'read', router: usageRouter(deps) },
     { path: BOARD_PATH, access: 'own', router: boardRouter(deps) },

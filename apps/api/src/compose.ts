@@ -1,9 +1,10 @@
 /** Puts together what one API replica runs on: connections, reply channel, lane monitor, configuration, and the two routers of the main job. */
 import type { Db, EncryptionKeys } from '@llm-gateway/db';
-import { ConfigWatcher, endAbandoned, POISONED, ProviderPool } from '@llm-gateway/engine';
+import { BudgetBook, ConfigWatcher, endAbandoned, POISONED, ProviderPool } from '@llm-gateway/engine';
 import type { EgressRules } from '@llm-gateway/providers';
 import {
   Belt,
+  BudgetLedger,
   connectRedis,
   evictionWarning,
   Flights,
@@ -29,6 +30,7 @@ export interface Replica {
   config: ConfigWatcher;
   lanes: LaneMonitor;
   belt: Belt;
+  budgets: BudgetBook;
   close(): Promise<void>;
 }
 
@@ -51,6 +53,7 @@ export async function composeReplica({ apiId, db, logger, encryptionKeys, egress
 
   const config = new ConfigWatcher({ db, redis, subscriber, logger });
   const store = new RequestStore(redis);
+  const budgets = new BudgetBook({ ledger: new BudgetLedger(redis), db, current: () => config.current() });
   const belt = new Belt({ redisUrl: env.REDIS_URL, role: 'fail-fast', redis, logger });
   const lanes = new LaneMonitor(new LaneHealth(redis), () => config.current().providers.map((provider) => provider.name));
   const replies = new ReplyBus({ apiId, subscriber, store, logger, onStuck: (requestId) => endIfDead(deps, requestId) });
@@ -60,6 +63,7 @@ export async function composeReplica({ apiId, db, logger, encryptionKeys, egress
     db,
     store,
     belt,
+    budgets,
     lanes,
     replies,
     config,
@@ -86,7 +90,7 @@ export async function composeReplica({ apiId, db, logger, encryptionKeys, egress
     await belt.close().catch(() => undefined);
     for (const client of new Set([redis, subscriber, cacheRedis])) client.disconnect();
   };
-  return { routers: { generate: generateRouter(deps), jobs: jobsRouter(deps) }, config, lanes, belt, close };
+  return { routers: { generate: generateRouter(deps), jobs: jobsRouter(deps) }, config, lanes, belt, budgets, close };
 }
 
 /** A job that BullMQ failed without running it sends no reply: whoever waits looks at the job itself. */

@@ -1,6 +1,6 @@
 /** What the routes need, as narrow as they need it. `start-api.ts` makes the real ones. */
 import type { Db, EncryptionKeys } from '@llm-gateway/db';
-import type { ConfigWatcher } from '@llm-gateway/engine';
+import type { BudgetBook, ConfigWatcher } from '@llm-gateway/engine';
 import type { EgressRules } from '@llm-gateway/providers';
 import type { Logger } from '@llm-gateway/shared';
 import type { Router } from 'express';
@@ -17,6 +17,7 @@ export interface Queues {
 export interface Deps {
   db: Db;
   config: Pick<ConfigWatcher, 'current' | 'changed' | 'onChange'>;
+  budgets: Pick<BudgetBook, 'standings'>;
   lanes: Pick<LaneMonitor, 'status' | 'redisUp'>;
   queues: Queues;
   keys: KeyStore;

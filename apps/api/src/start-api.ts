@@ -19,10 +19,10 @@ export async function startApi(env: Env, logger: Logger): Promise<RunningApi> {
   const { ENCRYPTION_KEYS: encryptionKeys, EGRESS_ALLOW: egress } = env;
   const db = openDatabase(env.DATABASE_URL);
   const replica = await composeReplica({ apiId: newInstanceId('api'), db, logger, encryptionKeys, egressAllow: egress, env });
-  const { config, lanes, belt, routers } = replica;
+  const { config, lanes, belt, budgets, routers } = replica;
   const queues = { boardQueues: () => config.current().providers.map((provider) => belt.queue(provider.name)) };
   const keys = environmentKeys(env.SERVICE_KEYS, env.ADMIN_KEYS);
-  const deps: Deps = { db, config, lanes, queues, keys, encryptionKeys, egress, logger, env, routers };
+  const deps: Deps = { db, config, budgets, lanes, queues, keys, encryptionKeys, egress, logger, env, routers };
   const close = async (): Promise<void> => {
     await replica.close();
     await closeDatabase(db);

@@ -1,4 +1,5 @@
 import { parseEncryptionKeys } from '@llm-gateway/db';
+import { parseWebhookSecrets } from '@llm-gateway/engine';
 import { parseEgressAllow } from '@llm-gateway/providers';
 import { gatewaySettings, parsedBy, parseEnvOrExit, wholeNumber } from '@llm-gateway/shared';
 import { z } from 'zod';
@@ -18,6 +19,8 @@ const workerEnv = z.object({
   WORKER_CONCURRENCY: wholeNumber(1, 10_000).default(100),
   /** Touched every second while the process lives, for a container's health check. */
   HEALTH_FILE: z.string().default('/tmp/worker-alive'),
+  /** Signs webhooks: `whsec_<base64>`, several for a rotation. Unset: alerts are listed, and sent nowhere. */
+  WEBHOOK_SECRET: parsedBy(parseWebhookSecrets).optional(),
   /** A price table kept by `prices:refresh`; unset: the bundled one. */
   PRICES_FILE: z.string().optional(),
 });

@@ -2,10 +2,13 @@
 import { writeFile } from 'node:fs/promises';
 import { closeDatabase, openDatabase } from '@llm-gateway/db';
 import {
+  BudgetBook,
   ConfigWatcher,
   endAbandoned,
   POISONED,
   ProviderPool,
+  startAlertDelivery,
+  startBudgetWatch,
   startReaper,
   UNREADABLE,
   UsageWriter,
@@ -13,6 +16,7 @@ import {
 } from '@llm-gateway/engine';
 import {
   Belt,
+  BudgetLedger,
   evictionWarning,
   Flights,
   LaneHealth,
@@ -43,10 +47,13 @@ export function makeWorker(env: Env, workerId: string, logger: Logger): Worker {
   const { redis, subscriber } = connections;
   const db = openDatabase(env.DATABASE_URL);
   const config = new ConfigWatcher({ db, redis, subscriber, logger });
-  const deps = engineDeps({ env, workerId, connections, config, logger });
+  const ledger = new BudgetLedger(redis);
+  const current = () => config.current();
+  const budgets = new BudgetBook({ ledger, db, current });
+  const deps = engineDeps({ env, workerId, connections, config, budgets, logger });
   const lanes = makeLanes(env, deps);
-  const writer = new UsageWriter(new UsageReader(connections.stream, workerId, logger), db, logger);
-  let stopReaper = (): void => undefined;
+  const writer = new UsageWriter(new UsageReader(connections.stream, workerId, logger), { db, budgets, logger });
+  let stopTimers = (): Promise<void> => Promise.resolve();
   let stopping = false;
 
   const start = async (): Promise<void> => {
@@ -60,16 +67,24 @@ export function makeWorker(env: Env, workerId: string, logger: Logger): Worker {
     // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- set by stop() during the await
     if (stopping) return;
     writer.start();
-    stopReaper = startReaper(deps);
+    const stopReaper = startReaper(deps);
+    const stopWatch = startBudgetWatch({ instanceId: workerId, ledger, book: budgets, db, current, logger });
+    const stopDelivery = startAlertDelivery({ db, egressAllow: env.EGRESS_ALLOW, secrets: env.WEBHOOK_SECRET, logger });
+    stopTimers = () => {
+      stopReaper();
+      stopWatch();
+      return stopDelivery();
+    };
     warnAboutEviction(connections, logger);
     logger.info({ lanes: lanes.names, concurrency: env.WORKER_CONCURRENCY }, 'ready');
   };
   const stop = async (): Promise<void> => {
     stopping = true;
-    stopReaper();
+    const timersStopped = stopTimers();
     config.stop();
     await lanes.close();
     await writer.stop();
+    await timersStopped;
     await Promise.allSettled([deps.limiter.close(), deps.belt.close(), closeDatabase(db)]);
     connections.disconnect();
   };
@@ -81,10 +96,11 @@ interface Parts {
   workerId: string;
   connections: Connections;
   config: ConfigWatcher;
+  budgets: BudgetBook;
   logger: Logger;
 }
 
-function engineDeps({ env, workerId, connections, config, logger }: Parts): EngineDeps {
+function engineDeps({ env, workerId, connections, config, budgets, logger }: Parts): EngineDeps {
   const { redis, limiter, cache, cacheInOrder } = connections;
   return {
     instanceId: workerId,
@@ -100,6 +116,7 @@ function engineDeps({ env, workerId, connections, config, logger }: Parts): Engi
       encryptionKeys: env.ENCRYPTION_KEYS,
       egressAllow: env.EGRESS_ALLOW,
     }),
+    budgets,
     logger,
   };
 }

@@ -1,4 +1,16 @@
 /** The rows. The only package that knows Prisma and PostgreSQL; everyone else calls functions with domain names. */
+export {
+  claimDueAlerts,
+  listAlerts,
+  markDelivered,
+  markUndelivered,
+  raiseAlert,
+  type DueAlert,
+  type NewAlert,
+} from './budgets/alerts.js';
+export type { BudgetInput, BudgetPatch, StoredBudget } from './budgets/budget-rows.js';
+export { recordedSpend, type RecordedSpend, type SpendSpan } from './budgets/budget-spend.js';
+export { createBudget, deleteBudget, getBudget, listBudgets, updateBudget } from './budgets/budgets.js';
 export { configVersion, loadSnapshot } from './config/config-state.js';
 export type { OverrideInput } from './config/override-rows.js';
 export { createOverride, deleteOverride, getOverride, listOverrides, updateOverride } from './config/overrides.js';
@@ -18,6 +30,7 @@ export { findDrift } from './migrations/drift.js';
 export { migrate, type MigrateOptions } from './migrations/migrate.js';
 export type { Page, PageRequest } from './page.js';
 export { billedUsage, type BilledUsage } from './usage/billed-usage.js';
+export type { SpentRequest } from './usage/costs-of.js';
 export { insertUsage, type InsertedUsage } from './usage/insert-usage.js';
 export { repriceAttempts, storedAttempts, type AttemptRange, type NewPrice, type StoredAttempt } from './usage/reprice-usage.js';
 export type { UsageFigures } from './usage/figures.js';

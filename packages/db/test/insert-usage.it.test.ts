@@ -113,16 +113,22 @@ describe('usage rows', () => {
 
   it('are there once, however often and in whatever order their events are delivered', async () => {
     const events = Array.from({ length: 60 }, () => sampleEvent());
-    expect(await insertUsage(fixture.db, [...events.slice(0, 40), ...events.slice(0, 10)])).toEqual({ logs: 40, attempts: 40 });
-    expect(await insertUsage(fixture.db, shuffled(events))).toEqual({ logs: 20, attempts: 20 });
-    expect(await insertUsage(fixture.db, events)).toEqual({ logs: 0, attempts: 0 });
+    expect(await insertUsage(fixture.db, [...events.slice(0, 40), ...events.slice(0, 10)])).toMatchObject({
+      logs: 40,
+      attempts: 40,
+    });
+    expect(await insertUsage(fixture.db, shuffled(events))).toMatchObject({ logs: 20, attempts: 20 });
+    expect(await insertUsage(fixture.db, events)).toMatchObject({ logs: 0, attempts: 0 });
     expect(await counts()).toEqual({ logs: 60, attempts: 60, cost: '0.000504000' });
   });
 
   it('are there once when many writers deliver the same events at the same moment', async () => {
     const events = Array.from({ length: 1_000 }, () => sampleEvent());
     const inserted = await Promise.all(Array.from({ length: 4 }, () => insertUsage(fixture.db, shuffled(events))));
-    const total = inserted.reduce((sum, one) => ({ logs: sum.logs + one.logs, attempts: sum.attempts + one.attempts }));
+    const total = inserted.reduce((sum, one) => ({ logs: sum.logs + one.logs, attempts: sum.attempts + one.attempts }), {
+      logs: 0,
+      attempts: 0,
+    });
     expect(total).toEqual({ logs: 1_000, attempts: 1_000 });
     expect(await counts()).toMatchObject({ logs: 1_000, attempts: 1_000 });
   });
@@ -143,7 +149,7 @@ describe('usage rows', () => {
   });
 
   it('need no events', async () => {
-    expect(await insertUsage(fixture.db, [])).toEqual({ logs: 0, attempts: 0 });
+    expect(await insertUsage(fixture.db, [])).toMatchObject({ logs: 0, attempts: 0 });
   });
 });
 
@@ -156,7 +162,7 @@ describe('an abandoned attempt', () => {
     const attempt = sampleAttempt(request.id, abandoned);
     await insertUsage(fixture.db, [{ v: 1, log: request, attempts: [attempt] }]);
     const real = { ...attempt, status: 'ok', estimated: false, costNanoUsd: 8_400, tokens: TOKENS } as const;
-    expect(await insertUsage(fixture.db, [lateEvent(real)])).toEqual({ logs: 0, attempts: 1 });
+    expect(await insertUsage(fixture.db, [lateEvent(real)])).toMatchObject({ logs: 0, attempts: 1 });
     expect(await costOf(request.id)).toMatchObject({ cost_usd: '0.000008400', attempt_count: 1 });
     const { attempts } = await usageLogWithAttempts(fixture.db, request.id);
     expect(attempts).toMatchObject([{ status: 'ok', estimated: false, usage: { input_tokens: 127 } }]);
@@ -167,7 +173,7 @@ describe('an abandoned attempt', () => {
     const real = sampleAttempt(request.id);
     const lost = { ...real, ...abandoned };
     await insertUsage(fixture.db, [{ v: 1, log: request, attempts: [real] }]);
-    expect(await insertUsage(fixture.db, [lateEvent(lost)])).toEqual({ logs: 0, attempts: 0 });
+    expect(await insertUsage(fixture.db, [lateEvent(lost)])).toMatchObject({ logs: 0, attempts: 0 });
     const other = sampleAttempt(request.id, { number: 2 });
     await insertUsage(fixture.db, [lateEvent({ ...other, ...abandoned }), lateEvent(other)]);
     expect((await usageLogWithAttempts(fixture.db, request.id)).attempts.map((row) => row.status)).toEqual(['ok', 'ok']);

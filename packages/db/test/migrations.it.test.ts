@@ -26,6 +26,8 @@ const tablesOf = async (schema: string): Promise<string[]> => {
   return rows.map((row) => row.name);
 };
 const OURS = [
+  'llm_alerts',
+  'llm_budgets',
   'llm_config_state',
   'llm_customer_overrides',
   'llm_provider_configs',

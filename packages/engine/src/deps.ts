@@ -1,5 +1,6 @@
 import type { Belt, Flights, LaneHealth, Limiter, RequestStore, ResponseCache } from '@llm-gateway/queue';
 import type { Logger } from '@llm-gateway/shared';
+import type { BudgetBook } from './budgets/budget-book.js';
 import type { ProviderPool } from './provider-pool.js';
 
 /** What one attempt needs. */
@@ -15,5 +16,6 @@ export interface EngineDeps {
   lanes: LaneHealth;
   limiter: Limiter;
   providers: ProviderPool;
+  budgets: Pick<BudgetBook, 'settle'>;
   logger: Logger;
 }

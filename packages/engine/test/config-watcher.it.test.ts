@@ -36,7 +36,7 @@ async function unreachable(): Promise<Db> {
   return db;
 }
 
-const MIRRORED: ConfigSnapshot = { version: 7, providers: [providerConfig()], overrides: [], unreadable: [] };
+const MIRRORED: ConfigSnapshot = { version: 7, providers: [providerConfig()], overrides: [], budgets: [], unreadable: [] };
 
 describe('without PostgreSQL, the configuration', () => {
   it('is the one mirrored in Redis, from the start', async () => {

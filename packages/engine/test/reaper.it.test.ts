@@ -2,27 +2,37 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest 
 import { randomBytes } from 'node:crypto';
 import { parseEncryptionKeys } from '@llm-gateway/db';
 import { parseEgressAllow } from '@llm-gateway/providers';
-import { Flights, RequestStore, ResponseCache, UsageReader, type Redis, type RequestHead } from '@llm-gateway/queue';
+import {
+  BudgetLedger,
+  Flights,
+  RequestStore,
+  ResponseCache,
+  UsageReader,
+  type Redis,
+  type RequestHead,
+} from '@llm-gateway/queue';
 import { newAttemptId, newRequestId, NO_TOKENS, type UsageAttempt, type UsageEvent } from '@llm-gateway/shared';
-import { ProviderPool, startReaper } from '../src/index.js';
-import { logger, startHarness, until, type Harness } from './harness.js';
+import { BudgetBook, ProviderPool, startReaper } from '../src/index.js';
+import { logger, startHarness, unreachableDatabase, until, type Harness } from './harness.js';
 
 let harness: Harness;
 let redis: Redis;
 let store: RequestStore;
 let flights: Flights;
 let reader: UsageReader;
+let database: Awaited<ReturnType<typeof unreachableDatabase>>;
 const stops: (() => void)[] = [];
 
 beforeAll(async () => {
   harness = await startHarness();
   redis = await harness.client();
+  database = await unreachableDatabase();
   store = new RequestStore(redis);
   flights = new Flights(redis);
   reader = new UsageReader(await harness.client(), 'test', logger);
   await reader.prepare();
 });
-afterAll(() => harness.close());
+afterAll(() => Promise.all([harness.close(), database.close()]));
 // The reaper's timer alone: connections need the real clock.
 beforeEach(() => {
   const real = ['Date', 'setTimeout', 'clearTimeout', 'setImmediate', 'clearImmediate', 'nextTick', 'queueMicrotask'] as const;
@@ -39,9 +49,11 @@ async function reaper(): Promise<void> {
     encryptionKeys: parseEncryptionKeys(`k1:${randomBytes(32).toString('base64')}`),
     egressAllow: parseEgressAllow(''),
   };
-  const current = () => ({ version: 1, providers: [], overrides: [], unreadable: [] });
+  const current = () => ({ version: 1, providers: [], overrides: [], budgets: [], unreadable: [] });
   const providers = new ProviderPool({ current, ...options });
-  const shared = { cache: new ResponseCache(own), cacheInOrder: true, logger, providers };
+  const { db } = database;
+  const budgets = new BudgetBook({ ledger: new BudgetLedger(own), db, current });
+  const shared = { budgets, cache: new ResponseCache(own), cacheInOrder: true, logger, providers };
   stops.push(startReaper({ store: new RequestStore(own), flights: new Flights(own), ...shared }));
 }
 

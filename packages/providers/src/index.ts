@@ -1,7 +1,8 @@
 /** The vendors: one Provider interface, six types on the official SDKs, the egress guard, and what a call costs. */
 export { effectiveBaseUrl } from './base-url.js';
 export { createProvider } from './create-provider.js';
-export { checkBaseUrl } from './egress/check-base-url.js';
+export { checkBaseUrl, checkWebhookUrl } from './egress/check-base-url.js';
+export { postWebhook } from './egress/post-webhook.js';
 export { parseEgressAllow, type EgressRules } from './egress/rules.js';
 export { needsKey } from './needs-key.js';
 export { priceAttempt, priceCall } from './pricing/price-call.js';

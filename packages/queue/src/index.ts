@@ -1,6 +1,14 @@
 /** The belt: everything that stands in Redis. The only importer of bullmq, ioredis and bottleneck. */
 export type { Redis } from 'ioredis';
 export { Belt, laneOf, type JobState } from './belt.js';
+export {
+  BudgetLedger,
+  type BudgetSpan,
+  type Remembered,
+  type Reservation,
+  type SettledCost,
+  type Standing,
+} from './budgets/budget-ledger.js';
 export { ResponseCache, type CacheEntry } from './cache/response-cache.js';
 export { broadcastCancellation, onCancellation } from './cancellations.js';
 export { announceConfigChange, onConfigChange, readConfigMirror, writeConfigMirror } from './config-channel.js';

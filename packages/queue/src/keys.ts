@@ -19,6 +19,14 @@ export const keys = {
   /** Sorted set: unfinished requests of one shard by the time at which they are given up. */
   unfinished: (shard: string) => `lgw:${shard}:unfinished`,
 
+  /** The counters of one budget in one window; see budgets/scripts.ts. */
+  budget: (budgetId: string, window: string) => {
+    const key = (kind: string) => `{lgw.budget.${budgetId}}:${window}:${kind}`;
+    return { state: key('state'), reserved: key('reserved'), until: key('until'), settled: key('settled'), when: key('when') };
+  },
+  /** String: the worker that looks after the budgets just now. */
+  budgetTurn: 'lgw:budgets:turn',
+
   cache: (hash: string) => `lgw:cache:${hash}`,
   flight: (hash: string) => `lgw:flight:${hash}`,
   idempotency: (hash: string) => `lgw:idem:${hash}`,

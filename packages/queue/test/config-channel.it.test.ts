@@ -52,6 +52,7 @@ const snapshot = (version: number, overrides: Partial<ConfigSnapshot> = {}): Con
     },
   ],
   unreadable: ['future'],
+  budgets: [],
   ...overrides,
 });
 

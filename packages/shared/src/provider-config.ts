@@ -1,5 +1,6 @@
 /** Providers and overrides: as every process holds them in memory, and as they travel in the mirror of the configuration. */
 import { z } from 'zod';
+import { budget } from './budget.js';
 
 export const PROVIDER_TYPES = ['claude', 'openai', 'gemini', 'llama', 'mistral', 'custom'] as const;
 export const providerType = z.enum(PROVIDER_TYPES);
@@ -63,11 +64,12 @@ export const customerOverride = z.object({
 });
 export type CustomerOverride = z.infer<typeof customerOverride>;
 
-/** All that routing needs, in one consistent read. `version` grows with every change of either list. */
+/** All that routing and budgets need, in one consistent read. `version` grows with every change of any list. */
 export const configSnapshot = z.object({
   version: z.int(),
   providers: z.array(providerConfig),
   overrides: z.array(customerOverride),
+  budgets: z.array(budget).default([]),
   /** Names of providers that this build cannot understand, and leaves out. */
   unreadable: z.array(z.string()).default([]),
 });

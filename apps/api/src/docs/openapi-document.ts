@@ -1,6 +1,7 @@
 /** The published contract, made from the schemas that the routes themselves parse with. */
 import { createDocument } from 'zod-openapi';
 import { adminPaths } from './admin-paths.js';
+import { budgetPaths } from './budget-paths.js';
 import { generatePaths } from './generate-paths.js';
 import { usagePaths } from './usage-paths.js';
 
@@ -15,7 +16,7 @@ export const openApiDocument = (): Document =>
   createDocument({
     openapi: '3.1.0',
     info: { title: 'LLM Gateway', version: '1', description: DESCRIPTION },
-    paths: { ...generatePaths, ...adminPaths, ...usagePaths },
+    paths: { ...generatePaths, ...adminPaths, ...budgetPaths, ...usagePaths },
     components: {
       securitySchemes: {
         serviceKey: { type: 'apiKey', in: 'header', name: 'X-Service-Key' },

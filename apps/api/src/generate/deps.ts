@@ -1,4 +1,4 @@
-import type { ConfigWatcher, EngineDeps } from '@llm-gateway/engine';
+import type { BudgetBook, ConfigWatcher, EngineDeps } from '@llm-gateway/engine';
 import type { ReplyBus, Redis } from '@llm-gateway/queue';
 import type { Db } from '@llm-gateway/db';
 import type { LaneMonitor } from '../lanes/lane-monitor.js';
@@ -11,6 +11,7 @@ export interface GenerateDeps extends Pick<
   apiId: string;
   redis: Redis;
   db: Db;
+  budgets: Pick<BudgetBook, 'reserve' | 'release' | 'settle'>;
   replies: ReplyBus;
   config: Pick<ConfigWatcher, 'current' | 'loaded'>;
   lanes: Pick<LaneMonitor, 'isDeserted'>;

@@ -40,11 +40,11 @@ async function repeat(deps: GenerateDeps, call: Call, planned: Plan, { first, bo
   }
   const asFirst = { ...planned, head: { ...planned.head, id: first.requestId, flight: null } };
   if (call.isAsync) {
-    if (!(await isRegistered(deps, first.requestId, planned.head.deadline))) return queueCall(deps, call, asFirst);
+    if (!(await isRegistered(deps, first, planned.head.deadline))) return queueCall(deps, call, asFirst);
     const ended = (await redisOrUnavailable(deps.store.outcomes([first.requestId]))).has(first.requestId);
     return { kind: 'queued', id: first.requestId, status: ended ? 'completed' : 'queued', position: null };
   }
-  const outcome = await joinRequest(deps, call, planned, first.requestId);
+  const outcome = await joinRequest(deps, call, planned, { requestId: first.requestId });
   // The first never got its job: this one carries it out, under the first's id, so that there can be no second.
   if (outcome === 'unknown') return ownCall(deps, call, asFirst);
   if (outcome.status === 'error') throw outcomeError(outcome);

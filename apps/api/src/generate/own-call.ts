@@ -6,13 +6,14 @@ import type { Call } from './call.js';
 import type { GenerateDeps } from './deps.js';
 import { enqueueUnlessFull } from './enqueue.js';
 import type { Plan } from './plan.js';
+import { withinBudgets } from './within-budgets.js';
 
 export async function ownCall(deps: GenerateDeps, call: Call, planned: Plan): Promise<Answer> {
   const { head } = planned;
   // Before it is enqueued: a reply may be faster than we are.
   const pending = deps.replies.wait(head.id);
   try {
-    await enqueueUnlessFull(deps, call.request, planned);
+    await withinBudgets(deps, call.request, planned, () => enqueueUnlessFull(deps, call.request, planned));
     const wait = { requestId: head.id, deadline: head.deadline, signal: call.signal, owns: true };
     return toAnswer(await awaitOutcome(deps, wait, pending.outcome), planned);
   } finally {
@@ -28,7 +29,7 @@ function toAnswer(outcome: Outcome, { head }: Plan): Answer {
 
 export async function queueCall(deps: GenerateDeps, call: Call, planned: Plan): Promise<Queued> {
   const { id } = planned.head;
-  const provider = await enqueueUnlessFull(deps, call.request, planned);
+  const provider = await withinBudgets(deps, call.request, planned, () => enqueueUnlessFull(deps, call.request, planned));
   const position = await deps.belt.position(provider, id, 0).catch(() => null);
   return { kind: 'queued', id, status: 'queued', position };
 }

@@ -55,7 +55,7 @@ async function follow(deps: GenerateDeps, call: Call, planned: Plan, { flight, l
   const asker = { ...planned.head, relatedTo: leader };
   // Whoever repeats this request's idempotency key meanwhile must find it, and wait for it.
   if (call.idempotencyKey !== null) await redisOrUnavailable(deps.store.admit(asker));
-  const outcome = await joinRequest(deps, call, planned, leader).catch((error: unknown) => {
+  const outcome = await joinRequest(deps, call, planned, { requestId: leader, flight }).catch((error: unknown) => {
     // The leader's row is another request's: a follower that hears no outcome writes its own.
     recordRefused(deps, asker, asGatewayError(error), 'COALESCED');
     throw error;

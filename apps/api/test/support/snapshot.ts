@@ -40,6 +40,7 @@ export function override(
 export const snapshot = (providers: ProviderConfig[], overrides: CustomerOverride[] = []): ConfigSnapshot => ({
   version: 1,
   unreadable: [],
+  budgets: [],
   providers,
   overrides,
 });

@@ -5,6 +5,7 @@ import { Prisma } from '../generated/client.js';
 import { withPartitions } from './partitions/partitions.js';
 import { changeBooked, requestsOf, takeTurns } from './rollups/change-booked.js';
 import { book } from './rollups/book.js';
+import { costsOf, type SpentRequest } from './costs-of.js';
 import { recost } from './recost.js';
 import { ATTEMPT_COLUMNS, attemptRow, LOG_COLUMNS, logRow, type ColumnType } from './usage-rows.js';
 
@@ -13,6 +14,8 @@ export interface InsertedUsage {
   logs: number;
   /** Attempts' rows that were not there, or stood as abandoned and are now closed for real. */
   attempts: number;
+  /** What the requests cost now whose rows were not there, or whose attempts have changed. */
+  spent: SpentRequest[];
 }
 
 interface Batch {
@@ -28,7 +31,7 @@ interface Batch {
  */
 export async function insertUsage(db: Db, events: readonly UsageEvent[]): Promise<InsertedUsage> {
   const batch: Batch = { logs: distinctLogs(events), attempts: distinctAttempts(events) };
-  if (batch.logs.length + batch.attempts.length === 0) return { logs: 0, attempts: 0 };
+  if (batch.logs.length + batch.attempts.length === 0) return { logs: 0, attempts: 0, spent: [] };
   const times = [...batch.logs, ...batch.attempts].map((row) => row.createdAt);
   const hasLate = events.some((event) => event.log === null && event.attempts.length > 0);
   return withPartitions(db, times, async () => {
@@ -57,11 +60,10 @@ async function insertNew(tx: Queryable, batch: Batch): Promise<InsertedUsage> {
   const changed = await insertAttempts(tx, batch.attempts);
   if (changed.some((requestId) => !newLogs.has(requestId))) throw new FoundLate();
   const requests = requestsOf([...newLogs], spanOf(batch));
-  if (newLogs.size > 0) {
-    await recost(tx, requests);
-    await book(tx, { ...requests, sign: 1 });
-  }
-  return { logs: newLogs.size, attempts: changed.length };
+  if (newLogs.size === 0) return { logs: 0, attempts: 0, spent: [] };
+  await recost(tx, requests);
+  await book(tx, { ...requests, sign: 1 });
+  return { logs: newLogs.size, attempts: changed.length, spent: await costsOf(tx, requests) };
 }
 
 /** Attempts of requests that may be there, and booked, already. Rare; nobody else writes meanwhile. */
@@ -72,7 +74,9 @@ async function insertLate(tx: Queryable, batch: Batch): Promise<InsertedUsage> {
     const newLogs = await insertLogs(tx, batch.logs);
     const changed = await insertAttempts(tx, batch.attempts);
     await recost(tx, requests);
-    return { logs: newLogs.length, attempts: changed.length };
+    const touched = new Set([...newLogs, ...changed]);
+    const spent = (await costsOf(tx, requests)).filter(({ requestId }) => touched.has(requestId));
+    return { logs: newLogs.length, attempts: changed.length, spent };
   });
 }
 

@@ -14,7 +14,7 @@ export interface ConfigWatcherOptions {
 }
 
 export class ConfigWatcher {
-  #snapshot: ConfigSnapshot = { version: -1, providers: [], overrides: [], unreadable: [] };
+  #snapshot: ConfigSnapshot = { version: -1, providers: [], overrides: [], budgets: [], unreadable: [] };
   #loading: Promise<void> | null = null;
   #again = false;
   #timer: NodeJS.Timeout | undefined;

@@ -3,7 +3,7 @@ import type { EngineDeps } from '../deps.js';
 import { finishFailed } from './finish.js';
 import type { Trouble } from './outcome-of.js';
 
-type EndDeps = Pick<EngineDeps, 'store' | 'flights' | 'cache' | 'cacheInOrder' | 'logger' | 'providers'>;
+type EndDeps = Pick<EngineDeps, 'store' | 'flights' | 'cache' | 'cacheInOrder' | 'logger' | 'providers' | 'budgets'>;
 
 /** Ends a request with what its state says of it. @returns false when it had ended, or nothing is known of it. */
 export async function endAbandoned(deps: EndDeps, requestId: string, trouble: Trouble): Promise<boolean> {

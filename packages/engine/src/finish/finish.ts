@@ -6,7 +6,7 @@ import type { EngineDeps } from '../deps.js';
 import { costOf, errorOutcome, timingsOf, wireAttempts, type Trouble } from './outcome-of.js';
 import { jobEvent } from './usage-log.js';
 
-type FinishDeps = Pick<EngineDeps, 'store' | 'flights' | 'cache' | 'cacheInOrder' | 'logger' | 'providers'>;
+type FinishDeps = Pick<EngineDeps, 'store' | 'flights' | 'cache' | 'cacheInOrder' | 'logger' | 'providers' | 'budgets'>;
 
 export interface Ending {
   head: RequestHead;
@@ -27,6 +27,8 @@ export async function finish(deps: FinishDeps, ending: Ending): Promise<boolean>
   const { head, outcome, attempts, own, keep } = ending;
   const kept = keep && outcome.status === 'ok' ? keepAnswer(deps, outcome, keep) : Promise.resolve();
   if (!deps.cacheInOrder) await kept;
+  // Before the end is known to anybody: should this process die in between, the money is counted, and the usage writer says it again.
+  const settled = settleBudgets(deps, head, attempts);
   const ended = deps.store.finish({
     id: head.id,
     outcome,
@@ -36,8 +38,20 @@ export async function finish(deps: FinishDeps, ending: Ending): Promise<boolean>
     replyTo: head.replyTo,
   });
   const released = head.flight === null ? Promise.resolve() : deps.flights.release(head.flight, head.id);
-  const [first] = await Promise.all([ended, kept, released]);
+  const [first] = await Promise.all([ended, kept, released, settled]);
   return first;
+}
+
+/** An answer is not held up, or lost, for a budget that cannot be told of it: the usage writer tells it from the row. */
+async function settleBudgets(deps: FinishDeps, head: RequestHead, attempts: readonly UsageAttempt[]): Promise<void> {
+  const { id: requestId, createdAt, service, customerId } = head;
+  // A call without a price must not hide what the others have cost.
+  const costNanoUsd = attempts.reduce((sum, attempt) => sum + (attempt.costNanoUsd ?? 0), 0);
+  try {
+    await deps.budgets.settle('reckoned', [{ requestId, createdAt, service, customerId, costNanoUsd }]);
+  } catch (error) {
+    deps.logger.debug({ err: error, requestId }, 'budgets could not be told of a cost, the usage writer will');
+  }
 }
 
 async function keepAnswer(deps: FinishDeps, outcome: OkOutcome, keep: NonNullable<Ending['keep']>): Promise<void> {

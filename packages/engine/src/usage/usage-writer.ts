@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { insertUsage, isDataError, type Db } from '@llm-gateway/db';
 import type { UsageEntry, UsageReader } from '@llm-gateway/queue';
 import type { Logger } from '@llm-gateway/shared';
+import type { BudgetBook } from '../budgets/budget-book.js';
 
 const BATCH = 500;
 const BLOCK_MS = 1_000;
@@ -13,13 +14,15 @@ export class UsageWriter {
   readonly #reader: UsageReader;
   readonly #db: Db;
   readonly #logger: Logger;
+  readonly #budgets: Pick<BudgetBook, 'settle'>;
   readonly #stopping = new AbortController();
   #running: Promise<void> | null = null;
 
-  constructor(reader: UsageReader, db: Db, logger: Logger) {
+  constructor(reader: UsageReader, { db, budgets, logger }: { db: Db; budgets: Pick<BudgetBook, 'settle'>; logger: Logger }) {
     this.#reader = reader;
     this.#db = db;
     this.#logger = logger;
+    this.#budgets = budgets;
   }
 
   start(): void {
@@ -53,10 +56,12 @@ export class UsageWriter {
   async #write(entries: UsageEntry[]): Promise<void> {
     for (let wait = FIRST_RETRY_MS; !this.#stopping.signal.aborted; wait = Math.min(wait * 2, LONGEST_RETRY_MS)) {
       try {
-        await insertUsage(
+        const { spent } = await insertUsage(
           this.#db,
           entries.map((entry) => entry.event),
         );
+        // Not before the commit, which makes it true. Should this process die here, the budgets' next look at the rows finds it.
+        await this.#budgets.settle('recorded', spent);
         await this.#reader.acknowledge(entries);
         return;
       } catch (error) {

@@ -7,16 +7,27 @@ import { isAddressAllowed, type EgressRules } from './rules.js';
  * @returns what is wrong, or null.
  */
 export function checkBaseUrl(url: string, rules: EgressRules): string | null {
-  if (!URL.canParse(url)) return 'base_url is not a URL';
+  const refused = refusal('base_url', url, rules);
+  if (refused !== null) return refused;
+  const { search, hash } = new URL(url);
+  return search !== '' || hash !== '' ? 'base_url must not contain a query or fragment' : null;
+}
+
+/** Whether webhooks may be sent to a URL: as {@link checkBaseUrl}, but for a query, which many receivers want. @returns what is wrong, or null. */
+export function checkWebhookUrl(url: string, rules: EgressRules): string | null {
+  return refusal('webhook_url', url, rules);
+}
+
+function refusal(field: string, url: string, rules: EgressRules): string | null {
+  if (!URL.canParse(url)) return `${field} is not a URL`;
   const parsed = new URL(url);
-  if (parsed.protocol !== 'https:' && parsed.protocol !== 'http:') return 'base_url must begin with https:// or http://';
-  if (parsed.username !== '' || parsed.password !== '') return 'base_url must not contain a user name or password';
-  if (parsed.search !== '' || parsed.hash !== '') return 'base_url must not contain a query or fragment';
+  if (parsed.protocol !== 'https:' && parsed.protocol !== 'http:') return `${field} must begin with https:// or http://`;
+  if (parsed.username !== '' || parsed.password !== '') return `${field} must not contain a user name or password`;
   const host = hostOf(parsed);
   if (rules.hosts.has(host)) return null;
   const address = isIP(host) > 0 ? host : addressOfLocalName(host);
   if (address === null || isAddressAllowed(address, rules)) return null;
-  return `base_url points to ${host}, which is not a public address and is not on the egress allow list`;
+  return `${field} points to ${host}, which is not a public address and is not on the egress allow list`;
 }
 
 /** @returns the host as it is compared with the rules: no brackets, no root dot. */

@@ -30,6 +30,11 @@ export class Flights {
     return leader ?? requestId;
   }
 
+  /** Does this request still lead the flight? Not once it was refused, or has ended. */
+  async leads(flight: string, requestId: string): Promise<boolean> {
+    return (await this.#redis.get(keys.flight(flight))) === requestId;
+  }
+
   async release(flight: string, requestId: string): Promise<void> {
     await this.#redis.lgwRelease(keys.flight(flight), requestId);
   }

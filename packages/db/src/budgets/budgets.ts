@@ -1,0 +1,71 @@
+import { GatewayError } from '@llm-gateway/shared';
+import { z } from 'zod';
+import { changeConfig } from '../config/config-state.js';
+import { demandRowId, newRowId, notFound } from '../config/row-ids.js';
+import { query, type Db } from '../connection/database.js';
+import { isTaken } from '../connection/errors.js';
+import { readCursor, toPage, type Page, type PageRequest } from '../page.js';
+import { toLimitColumns, toStoredBudget, type BudgetInput, type BudgetPatch, type StoredBudget } from './budget-rows.js';
+
+/** Stores a budget. @throws GatewayError `invalid_request` for limits that make no sense; `conflict` when whom and window have one already. */
+export async function createBudget(db: Db, input: BudgetInput): Promise<StoredBudget> {
+  refuseLimits(input);
+  const { scope, customerId, service, window, ...limits } = input;
+  const data = { id: newRowId(), scope, customerId, service, period: window, ...toLimitColumns(limits) };
+  const create = changeConfig(db, (tx) => tx.budget.create({ data }));
+  return toStoredBudget(await create.catch(refuseTaken));
+}
+
+/** Changes what the patch names. @throws GatewayError `not_found`; `invalid_request` for limits that make no sense together. */
+export async function updateBudget(db: Db, id: string, patch: BudgetPatch): Promise<StoredBudget> {
+  demandRowId(id, 'budget');
+  return changeConfig(db, async (tx) => {
+    const before = await tx.budget.findUnique({ where: { id } });
+    if (!before) throw notFound('budget', id);
+    refuseLimits({ ...toStoredBudget(before), ...patch });
+    const row = await tx.budget.update({ where: { id }, data: { ...toLimitColumns(patch), updatedAt: new Date() } });
+    return toStoredBudget(row);
+  });
+}
+
+/** Its alerts stay. @throws GatewayError `not_found`. */
+export async function deleteBudget(db: Db, id: string): Promise<void> {
+  demandRowId(id, 'budget');
+  await changeConfig(db, async (tx) => {
+    const { count } = await tx.budget.deleteMany({ where: { id } });
+    if (count === 0) throw notFound('budget', id);
+  });
+}
+
+/** @throws GatewayError `not_found`. */
+export async function getBudget(db: Db, id: string): Promise<StoredBudget> {
+  demandRowId(id, 'budget');
+  const row = await query(db, (client) => client.budget.findUnique({ where: { id } }));
+  if (!row) throw notFound('budget', id);
+  return toStoredBudget(row);
+}
+
+/** Budgets, oldest first. */
+export async function listBudgets(db: Db, page: PageRequest): Promise<Page<StoredBudget>> {
+  const after = readCursor(z.uuid(), page.cursor);
+  const where = after === undefined ? {} : { id: { gt: after } };
+  const rows = await query(db, (client) => client.budget.findMany({ where, orderBy: { id: 'asc' }, take: page.limit + 1 }));
+  return toPage(rows, page.limit, toStoredBudget, (row) => row.id);
+}
+
+/** The table's CHECK refuses it too; this names the field. */
+function refuseLimits({
+  softLimitNanoUsd: soft,
+  hardLimitNanoUsd: hard,
+}: Pick<BudgetInput, 'softLimitNanoUsd' | 'hardLimitNanoUsd'>): void {
+  if (soft === null && hard === null) throw invalid('hard_limit_usd', 'one of soft_limit_usd and hard_limit_usd is required');
+  if (soft !== null && hard !== null && soft > hard) throw invalid('soft_limit_usd', 'must not be above hard_limit_usd');
+}
+
+const invalid = (path: string, message: string) =>
+  new GatewayError('invalid_request', `${path}: ${message}`, { details: [{ path, message }] });
+
+function refuseTaken(error: unknown): never {
+  if (!isTaken(error)) throw error;
+  throw new GatewayError('conflict', 'there is a budget for this scope and window already: change that one', { cause: error });
+}
