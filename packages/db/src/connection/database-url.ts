@@ -23,10 +23,11 @@ export function databaseTarget(url: string): DatabaseTarget {
   const given = parsed.searchParams.get('options');
   parsed.searchParams.delete('schema');
   parsed.searchParams.delete('options');
+  // jit: it takes longer to compile our longest queries than to run them. work_mem: what is added up fits without a file. What the URL
+  // says beats these, but neither the schema nor the time zone.
+  const ours = ['-c jit=off', '-c work_mem=32MB'];
   // TimeZone: the driver adapter relabels every timestamp as UTC without converting it, so the session must speak UTC.
-  // jit: it takes longer to compile our longest queries than to run them.
-  const options = [given, `-c search_path="${schema}"`, '-c TimeZone=UTC', '-c jit=off']
-    .filter((part) => part !== null)
-    .join(' ');
+  const fixed = [`-c search_path="${schema}"`, '-c TimeZone=UTC'];
+  const options = [...ours, ...(given === null ? [] : [given]), ...fixed].join(' ');
   return { connectionString: parsed.toString(), schema, options };
 }

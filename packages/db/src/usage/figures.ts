@@ -1,6 +1,6 @@
 /** The one set of figures that summaries, breakdowns and time series share, as SQL and as callers see it. */
 import { Prisma } from '../generated/client.js';
-import { percentiles, type Bin, type Percentiles } from './rollups/latency.js';
+import { percentiles, unpackBins, type Bin, type Percentiles } from './rollups/latency.js';
 import { eachSum, type Sum } from './rollups/facts.js';
 
 /** What a set of requests came to, as the contract words it. */
@@ -58,18 +58,18 @@ export function toFigures(row: SumsRow, bins: readonly Bin[]): UsageFigures {
 /** @returns 0 to 1; 0 of nothing is 0. */
 export const share = (part: number, whole: number): number => (whole === 0 ? 0 : part / whole);
 
-/** The bins of each key of some sums. @param key an expression over what {@link sumsOf} selects. */
-export const binsBy = (key: Prisma.Sql, sums: Prisma.Sql): Prisma.Sql => Prisma.sql`
-  SELECT ${key} AS key, (element & 255)::integer AS bin, sum(element >> 8)::float8 AS count
-  FROM (${sums}) AS sums CROSS JOIN unnest(latency) AS element GROUP BY 1, 2`;
+/**
+ * The histogram of each key of some sums, packed: tens of thousands of bins are quicker told apart here than sent as rows.
+ * @param key an expression over what `sumsOf` selects.
+ */
+export const histogramsBy = (key: Prisma.Sql, sums: Prisma.Sql): Prisma.Sql => Prisma.sql`
+  SELECT ${key} AS key, string_agg(array_to_string(latency, ','), ',') AS packed
+  FROM (${sums}) AS sums WHERE cardinality(latency) > 0 GROUP BY 1`;
 
-/** @returns the bins that belong together. */
-export function groupBins<Key>(rows: readonly ({ key: Key } & Bin)[]): Map<Key, Bin[]> {
-  const byKey = new Map<Key, Bin[]>();
-  for (const { key, bin, count } of rows) {
-    const bins = byKey.get(key);
-    if (bins) bins.push({ bin, count });
-    else byKey.set(key, [{ bin, count }]);
-  }
-  return byKey;
+export interface PackedHistogram<Key> {
+  key: Key;
+  packed: string;
 }
+
+export const histograms = <Key>(rows: readonly PackedHistogram<Key>[]): Map<Key, Bin[]> =>
+  new Map(rows.map(({ key, packed }) => [key, unpackBins(packed)]));

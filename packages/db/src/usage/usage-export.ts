@@ -50,8 +50,10 @@ export async function* usageExport(
   let last: UsageExportRow | undefined;
   do {
     const newer = last ? Prisma.sql`AND (created_at, id) > (${last.created_at}, ${last.id})` : Prisma.empty;
+    // From the last row's own time on: by it PostgreSQL finds the month and the place in it, which it does not by the pair.
+    const rest = { ...filter, from: last?.created_at ?? filter.from };
     const sql = Prisma.sql`
-      SELECT ${COLUMNS} FROM llm_usage_logs WHERE ${matching(filter)} ${newer} ORDER BY created_at, id LIMIT ${batchSize}`;
+      SELECT ${COLUMNS} FROM llm_usage_logs WHERE ${matching(rest)} ${newer} ORDER BY created_at, id LIMIT ${batchSize}`;
     const rows = await query(db, (client) => client.$queryRaw<UsageExportRow[]>(sql));
     if (rows.length > 0) yield rows;
     last = rows.length === batchSize ? rows.at(-1) : undefined;

@@ -1,6 +1,15 @@
 import { query, type Db } from '../connection/database.js';
 import { Prisma } from '../generated/client.js';
-import { ADDED_UP, binsBy, groupBins, HAVING_ANY, toFigures, type SumsRow, type UsageFigures } from './figures.js';
+import {
+  ADDED_UP,
+  HAVING_ANY,
+  histograms,
+  histogramsBy,
+  toFigures,
+  type PackedHistogram,
+  type SumsRow,
+  type UsageFigures,
+} from './figures.js';
 import type { Dimension } from './rollups/cubes.js';
 import type { Bin } from './rollups/latency.js';
 import { sumsOf } from './rollups/sums-of.js';
@@ -23,15 +32,15 @@ const ORDERS = {
 /** All matching requests in one set of figures. */
 export async function usageSummary(db: Db, filter: UsageFilter): Promise<UsageFigures> {
   const sums = sumsOf({ filter, by: [] });
-  const [rows, bins] = await query(db, (client) =>
+  const [rows, packed] = await query(db, (client) =>
     Promise.all([
       client.$queryRaw<SumsRow[]>(Prisma.sql`SELECT ${ADDED_UP} FROM (${sums}) AS sums`),
-      client.$queryRaw<Bin[]>(binsBy(Prisma.sql`1`, sums)),
+      client.$queryRaw<PackedHistogram<number>[]>(histogramsBy(Prisma.sql`0`, sums)),
     ]),
   );
   const [row] = rows;
   if (!row) throw new Error('an aggregate without GROUP BY has exactly one row');
-  return toFigures(row, bins);
+  return toFigures(row, histograms(packed).get(0) ?? []);
 }
 
 export interface UsageByOptions {
@@ -69,6 +78,5 @@ interface Lines {
 /** Histograms only of the lines that are shown: of thousands of customers that would be most of the work. */
 async function binsOf(db: Db, { column, keys, sums }: Lines): Promise<Map<string, Bin[]>> {
   const shown = Prisma.sql`SELECT * FROM (${sums}) AS every WHERE ${column} = ANY (${keys})`;
-  const rows = await query(db, (client) => client.$queryRaw<({ key: string } & Bin)[]>(binsBy(column, shown)));
-  return groupBins(rows);
+  return histograms(await query(db, (client) => client.$queryRaw<PackedHistogram<string>[]>(histogramsBy(column, shown))));
 }

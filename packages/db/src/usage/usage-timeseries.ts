@@ -1,8 +1,15 @@
 import { query, type Db } from '../connection/database.js';
 import { Prisma } from '../generated/client.js';
-import { ADDED_UP, binsBy, groupBins, toFigures, type SumsRow, type UsageFigures } from './figures.js';
+import {
+  ADDED_UP,
+  histograms,
+  histogramsBy,
+  toFigures,
+  type PackedHistogram,
+  type SumsRow,
+  type UsageFigures,
+} from './figures.js';
 import { SUMS } from './rollups/facts.js';
-import type { Bin } from './rollups/latency.js';
 import { sumsOf } from './rollups/sums-of.js';
 import type { UsageFilter } from './usage-filter.js';
 
@@ -31,14 +38,14 @@ export async function usageTimeseries(
   const sums = sumsOf({ filter, by: [], coarsest: COARSEST[bucket] });
   // Sessions speak UTC, so days begin where UTC's do. The name of the bucket is one of ours.
   const start = Prisma.sql`(extract(epoch FROM date_trunc('${Prisma.raw(bucket)}', created_at)) * 1000)::float8`;
-  const [rows, bins] = await query(db, (client) =>
+  const [rows, packed] = await query(db, (client) =>
     Promise.all([
       client.$queryRaw<({ key: number } & SumsRow)[]>`SELECT ${start} AS key, ${ADDED_UP} FROM (${sums}) AS sums GROUP BY 1`,
-      client.$queryRaw<({ key: number } & Bin)[]>(binsBy(start, sums)),
+      client.$queryRaw<PackedHistogram<number>[]>(histogramsBy(start, sums)),
     ]),
   );
-  const binsByStart = groupBins(bins);
-  const known = new Map(rows.map(({ key, ...row }) => [key, toFigures(row, binsByStart.get(key) ?? [])]));
+  const bins = histograms(packed);
+  const known = new Map(rows.map(({ key, ...row }) => [key, toFigures(row, bins.get(key) ?? [])]));
   const first = firstBucket(filter.from, bucket);
   return Array.from({ length: countBuckets(filter, bucket) }, (_, index) => {
     const at = first + index * BUCKET_MS[bucket];

@@ -20,6 +20,19 @@ export interface Bin {
   count: number;
 }
 
+const BINS = 256;
+
+/** @param packed elements of the stored form, separated by commas; those of one bin are added up. */
+export function unpackBins(packed: string): Bin[] {
+  const counts = new Float64Array(BINS);
+  for (const element of packed.split(',')) {
+    const count = Math.floor(Number(element) / BINS);
+    const bin = Number(element) - count * BINS;
+    counts[bin] = (counts[bin] ?? 0) + count;
+  }
+  return Array.from(counts, (count, bin) => ({ bin, count }));
+}
+
 export interface Percentiles {
   p50: number | null;
   p95: number | null;

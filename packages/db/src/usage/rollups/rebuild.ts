@@ -59,14 +59,29 @@ async function rebuildDay(tx: Queryable, day: Date): Promise<void> {
   await takeTurns(tx, 'alone');
   const end = new Date(day.getTime() + DAY_MS);
   await tx.$executeRaw`DELETE FROM llm_usage_rollups WHERE grain IN ('hour', 'day') AND bucket >= ${day} AND bucket < ${end}`;
-  // An hour at a time keeps each statement short, however busy the day was.
-  const hours = await tx.$queryRaw<{ hour: Date }[]>`
-    SELECT DISTINCT date_trunc('hour', created_at) AS hour FROM llm_usage_logs WHERE created_at >= ${day} AND created_at < ${end}`;
-  for (const { hour } of hours) {
-    const span = { from: hour, to: new Date(hour.getTime() + HOUR_MS) };
+  for (const span of await statements(tx, { from: day, to: end })) {
     const where = Prisma.sql`created_at >= ${span.from} AND created_at < ${span.to}`;
     await book(tx, { where, span, sign: 1, grains: ['hour', 'day'] });
   }
+}
+
+/** A statement of so many requests takes some seconds. */
+const REQUESTS_A_STATEMENT = 50_000;
+
+/** @returns the hours of a day that have requests, put together as far as a statement stays short, however busy the day was. */
+async function statements(tx: Queryable, { from, to }: { from: Date; to: Date }): Promise<{ from: Date; to: Date }[]> {
+  const hours = await tx.$queryRaw<{ hour: Date; requests: number }[]>`
+    SELECT date_trunc('hour', created_at) AS hour, count(*)::float8 AS requests FROM llm_usage_logs
+    WHERE created_at >= ${from} AND created_at < ${to} GROUP BY 1 ORDER BY 1`;
+  const spans: { from: Date; to: Date; requests: number }[] = [];
+  for (const { hour, requests } of hours) {
+    const last = spans.at(-1);
+    const next = new Date(hour.getTime() + HOUR_MS);
+    if (last && last.requests + requests <= REQUESTS_A_STATEMENT)
+      Object.assign(last, { to: next, requests: last.requests + requests });
+    else spans.push({ from: hour, to: next, requests });
+  }
+  return spans;
 }
 
 /** Sums of rows that are older than the sums, which a migration has just brought: then there are rows and not one sum. */
