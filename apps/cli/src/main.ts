@@ -7,6 +7,7 @@ import { readEnv, readPricesEnv } from './env.js';
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   'prices:recompute': async () => (await import('./prices/recompute.js')).recompute,
   'prices:refresh': async () => (await import('./prices/refresh.js')).refresh,
+  'usage:rebuild-rollups': async () => (await import('./usage/rebuild.js')).rebuild,
   'usage:reconcile': async () => (await import('./usage/reconcile.js')).reconcile,
 };
 

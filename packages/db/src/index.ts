@@ -36,8 +36,10 @@ export { repriceAttempts, storedAttempts, type AttemptRange, type NewPrice, type
 export type { UsageFigures } from './usage/figures.js';
 export { usageBy, usageSummary, type UsageByOptions, type UsageDimension, type UsageSort } from './usage/usage-figures.js';
 export type { UsageFilter } from './usage/usage-filter.js';
-export { dropPartitionsBefore, ensureComingPartitions, ensurePartitions } from './usage/partitions/partitions.js';
-export { oldestUsage, rebuildRollups, wholeMonths } from './usage/rollups/rebuild.js';
+export { dropPartitionsBefore, ensureComingPartitions } from './usage/partitions/partitions.js';
+export { checkRollups, type CheckedMonth } from './usage/rollups/check.js';
+export { oldestUsage, rebuildRollups } from './usage/rollups/rebuild.js';
+export { wholeMonths } from './usage/rollups/spans.js';
 export { providerErrors, unpricedModels, type ProviderErrors, type UnpricedModel } from './usage/usage-attempts.js';
 export { usageExport, type UsageExportRow } from './usage/usage-export.js';
 export { spendByServiceAndCustomer, type Spend } from './usage/usage-spend.js';
