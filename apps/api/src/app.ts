@@ -2,6 +2,7 @@
 import express, { type Application, type Router } from 'express';
 import helmet from 'helmet';
 import { alertsRouter } from './alerts/router.js';
+import { auditRouter } from './audit/router.js';
 import { authenticate, requireScope } from './auth/authenticate.js';
 import type { Scope } from './auth/caller.js';
 import { BOARD_PATH, boardRouter } from './board/board.js';
@@ -37,6 +38,7 @@ export function mounts(deps: Deps): Mount[] {
     { path: '/api/v1/overrides', access: 'admin', router: overridesRouter(deps) },
     { path: '/api/v1/budgets', access: 'admin', router: budgetsRouter(deps) },
     { path: '/api/v1/alerts', access: 'admin', router: alertsRouter(deps) },
+    { path: '/api/v1/audit', access: 'admin', router: auditRouter(deps) },
     { path: '/api/v1/routes', access: 'admin', router: routesRouter(deps) },
     { path: '/api/v1/usage', access: 'read', router: usageRouter(deps) },
     { path: BOARD_PATH, access: 'own', router: boardRouter(deps) },

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, jest } from '@jest/globals';
 import {
+  actingAsSystem,
   closeDatabase,
   createProvider,
   migrate,
@@ -51,7 +52,7 @@ export function useDatabase() {
       return fixture().url;
     },
     sql: async <Row extends object>(text: string, values?: unknown[]) => (await fixture().client.query<Row>(text, values)).rows,
-    addProvider: (input: Partial<ProviderInput>) => createProvider(fixture().db, KEYS, { ...PROVIDER, ...input }),
+    addProvider: (input: Partial<ProviderInput>) => createProvider(actingAsSystem(fixture().db), KEYS, { ...PROVIDER, ...input }),
     run: (command: Command, args: string[], signal?: AbortSignal) => runCommand(command, args, () => fixture().url, { signal }),
   };
 }

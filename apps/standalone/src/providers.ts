@@ -1,6 +1,14 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { countProviders, createProvider, listProviders, updateProvider, type Db, type EncryptionKeys } from '@llm-gateway/db';
+import {
+  countProviders,
+  createProvider,
+  listProviders,
+  updateProvider,
+  type ActingDb,
+  type Db,
+  type EncryptionKeys,
+} from '@llm-gateway/db';
 import { startStandInProviders, type StandInProviders } from '@llm-gateway/local-services';
 import { PROVIDER_TYPES, type ProviderConfig } from '@llm-gateway/shared';
 import type { StandaloneEnv } from './env.js';
@@ -8,7 +16,7 @@ import type { StopList } from './stop-list.js';
 import { firstProvider, vendorKey } from './vendors.js';
 
 interface Setting {
-  db: Db;
+  db: ActingDb;
   keys: EncryptionKeys;
   env: StandaloneEnv;
   stops: StopList;

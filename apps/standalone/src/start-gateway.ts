@@ -1,4 +1,4 @@
-import { closeDatabase, migrate, openDatabase, parseEncryptionKeys } from '@llm-gateway/db';
+import { actingAsSystem, closeDatabase, migrate, openDatabase, parseEncryptionKeys } from '@llm-gateway/db';
 import type { StandaloneEnv } from './env.js';
 import { provideKeys, type Keys } from './keys.js';
 import { checkPort } from './port.js';
@@ -39,7 +39,7 @@ export async function startGateway(options: StartOptions): Promise<void> {
 async function prepareProviders(databaseUrl: string, keys: Keys, { env, stops }: StartOptions): Promise<ProviderOverview> {
   const db = openDatabase(databaseUrl);
   try {
-    return await provideProviders({ db, keys: parseEncryptionKeys(keys.ENCRYPTION_KEYS), env, stops });
+    return await provideProviders({ db: actingAsSystem(db), keys: parseEncryptionKeys(keys.ENCRYPTION_KEYS), env, stops });
   } finally {
     await closeDatabase(db);
   }

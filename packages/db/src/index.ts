@@ -1,4 +1,5 @@
 /** The rows. The only package that knows Prisma and PostgreSQL; everyone else calls functions with domain names. */
+export { listAudit, type AuditFilter } from './audit/audit-log.js';
 export {
   claimDueAlerts,
   listAlerts,
@@ -23,7 +24,16 @@ export {
   listProviders,
   updateProvider,
 } from './config/providers.js';
-export { closeDatabase, openDatabase, pingDatabase, type DatabaseOptions, type Db } from './connection/database.js';
+export {
+  actingAs,
+  actingAsSystem,
+  closeDatabase,
+  openDatabase,
+  pingDatabase,
+  type ActingDb,
+  type DatabaseOptions,
+  type Db,
+} from './connection/database.js';
 export { isDataError } from './connection/errors.js';
 export { decryptSecret, parseEncryptionKeys, type EncryptionKeys } from './encryption.js';
 export { findDrift } from './migrations/drift.js';

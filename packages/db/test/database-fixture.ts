@@ -1,17 +1,20 @@
 import { afterAll, beforeAll } from '@jest/globals';
 import { createTestDatabase } from '@llm-gateway/local-services';
 import pg from 'pg';
-import { closeDatabase, migrate, openDatabase, type Db } from '../src/index.js';
+import { actingAs, closeDatabase, migrate, openDatabase, type ActingDb } from '../src/index.js';
+
+/** Who acts in the tests. */
+export const TESTER = { keyId: 'env_tester', requestId: 'req_of_the_tests', address: '203.0.113.7' };
 
 /** A migrated database of the test file's own, looked at from outside by `sql`. */
 export interface DatabaseFixture {
-  readonly db: Db;
+  readonly db: ActingDb;
   readonly url: string;
   sql<Row extends object>(text: string, values?: unknown[]): Promise<Row[]>;
 }
 
 export function useDatabase(): DatabaseFixture {
-  let open: { db: Db; url: string; client: pg.Client; drop: () => Promise<void> } | undefined;
+  let open: { db: ActingDb; url: string; client: pg.Client; drop: () => Promise<void> } | undefined;
   const fixture = () => {
     if (!open) throw new Error('the database is there from beforeAll on');
     return open;
@@ -21,7 +24,7 @@ export function useDatabase(): DatabaseFixture {
     await migrate(url);
     const client = new pg.Client({ connectionString: url, options: '-c search_path=llm_gateway_test' });
     await client.connect();
-    open = { db: openDatabase(url), url, client, drop };
+    open = { db: actingAs(openDatabase(url), TESTER), url, client, drop };
   });
   afterAll(async () => {
     if (!open) return;

@@ -27,6 +27,7 @@ const tablesOf = async (schema: string): Promise<string[]> => {
 };
 const OURS = [
   'llm_alerts',
+  'llm_audit_logs',
   'llm_budgets',
   'llm_config_state',
   'llm_customer_overrides',

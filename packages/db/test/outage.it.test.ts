@@ -8,6 +8,7 @@ import {
   createProvider,
   insertUsage,
   loadSnapshot,
+  actingAsSystem,
   openDatabase,
   pingDatabase,
   usageSummary,
@@ -101,7 +102,7 @@ const everyCall = (on: Db): Promise<unknown>[] => [
   loadSnapshot(on),
   insertUsage(on, [sampleEvent()]),
   usageSummary(on, { from: new Date(0), to: new Date() }),
-  createProvider(on, keysOf('a'), sampleProvider()),
+  createProvider(actingAsSystem(on), keysOf('a'), sampleProvider()),
 ];
 
 describe('with no PostgreSQL behind the address', () => {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import {
+  actingAsSystem,
   closeDatabase,
   createBudget,
   deleteBudget,
@@ -291,10 +292,10 @@ describe('a budget', () => {
   };
 
   it('comes back from its row to the last nano-dollar, and exists once for whom and window', async () => {
-    const row = await createBudget(db, input);
+    const row = await createBudget(actingAsSystem(db), input);
     expect(row).toMatchObject(input);
-    await expect(createBudget(db, { ...input, hardLimitNanoUsd: 1 })).rejects.toMatchObject({ code: 'conflict' });
-    await deleteBudget(db, row.id);
-    expect((await createBudget(db, { ...input, hardLimitNanoUsd: 1 })).hardLimitNanoUsd).toBe(1);
+    await expect(createBudget(actingAsSystem(db), { ...input, hardLimitNanoUsd: 1 })).rejects.toMatchObject({ code: 'conflict' });
+    await deleteBudget(actingAsSystem(db), row.id);
+    expect((await createBudget(actingAsSystem(db), { ...input, hardLimitNanoUsd: 1 })).hardLimitNanoUsd).toBe(1);
   });
 });

@@ -1,4 +1,5 @@
 /** The vocabulary of the gateway, and how its processes begin (settings) and end. No I/O but the logger's. */
+export * from './audit.js';
 export * from './budget.js';
 export * from './budget-alert.js';
 export * from './canonical-hash.js';

@@ -1,6 +1,7 @@
 import { createBudget, deleteBudget, getBudget, listBudgets, updateBudget, type StoredBudget } from '@llm-gateway/db';
 import { Router } from 'express';
 import { z } from 'zod';
+import { actingFor } from '../auth/acting-for.js';
 import type { Deps } from '../deps.js';
 import { pageQuery } from '../http/paging.js';
 import { parse } from '../http/parse.js';
@@ -28,7 +29,7 @@ export function budgetsRouter({ db, config, egress, budgets }: Pick<Deps, 'db' |
   });
 
   router.post('/', async (req, res) => {
-    const row = await createBudget(db, toBudgetInput(parse(bodies.create, req.body)));
+    const row = await createBudget(actingFor(db, res), toBudgetInput(parse(bodies.create, req.body)));
     await config.changed();
     const [body] = await read([row]);
     res.status(201).location(`/api/v1/budgets/${row.id}`).json(body);
@@ -40,14 +41,14 @@ export function budgetsRouter({ db, config, egress, budgets }: Pick<Deps, 'db' |
   });
 
   router.patch('/:id', async (req, res) => {
-    const row = await updateBudget(db, req.params.id, toBudgetPatch(parse(bodies.patch, req.body)));
+    const row = await updateBudget(actingFor(db, res), req.params.id, toBudgetPatch(parse(bodies.patch, req.body)));
     await config.changed();
     const [body] = await read([row]);
     res.json(body);
   });
 
   router.delete('/:id', async (req, res) => {
-    await deleteBudget(db, req.params.id);
+    await deleteBudget(actingFor(db, res), req.params.id);
     await config.changed();
     res.status(204).end();
   });

@@ -1,5 +1,6 @@
 /** The published contract, made from the schemas that the routes themselves parse with. */
 import { createDocument } from 'zod-openapi';
+import { accessPaths } from './access-paths.js';
 import { adminPaths } from './admin-paths.js';
 import { budgetPaths } from './budget-paths.js';
 import { generatePaths } from './generate-paths.js';
@@ -16,7 +17,7 @@ export const openApiDocument = (): Document =>
   createDocument({
     openapi: '3.1.0',
     info: { title: 'LLM Gateway', version: '1', description: DESCRIPTION },
-    paths: { ...generatePaths, ...adminPaths, ...budgetPaths, ...usagePaths },
+    paths: { ...generatePaths, ...adminPaths, ...budgetPaths, ...accessPaths, ...usagePaths },
     components: {
       securitySchemes: {
         serviceKey: { type: 'apiKey', in: 'header', name: 'X-Service-Key' },

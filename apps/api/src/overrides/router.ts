@@ -1,6 +1,7 @@
 import { createOverride, deleteOverride, getOverride, listOverrides, updateOverride } from '@llm-gateway/db';
 import { Router } from 'express';
 import { z } from 'zod';
+import { actingFor } from '../auth/acting-for.js';
 import type { Deps } from '../deps.js';
 import { pageQuery } from '../http/paging.js';
 import { parse } from '../http/parse.js';
@@ -18,7 +19,7 @@ export function overridesRouter({ db, config }: Pick<Deps, 'db' | 'config'>): Ro
   });
 
   router.post('/', async (req, res) => {
-    const row = await createOverride(db, toOverrideInput(parse(overrideCreate, req.body)));
+    const row = await createOverride(actingFor(db, res), toOverrideInput(parse(overrideCreate, req.body)));
     await config.changed();
     res.status(201).location(`/api/v1/overrides/${row.id}`).json(toWireOverride(row));
   });
@@ -28,13 +29,13 @@ export function overridesRouter({ db, config }: Pick<Deps, 'db' | 'config'>): Ro
   });
 
   router.patch('/:id', async (req, res) => {
-    const row = await updateOverride(db, req.params.id, toOverridePatch(parse(overridePatch, req.body)));
+    const row = await updateOverride(actingFor(db, res), req.params.id, toOverridePatch(parse(overridePatch, req.body)));
     await config.changed();
     res.json(toWireOverride(row));
   });
 
   router.delete('/:id', async (req, res) => {
-    await deleteOverride(db, req.params.id);
+    await deleteOverride(actingFor(db, res), req.params.id);
     await config.changed();
     res.status(204).end();
   });

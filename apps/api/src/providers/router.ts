@@ -1,6 +1,7 @@
 import { createProvider, deleteProvider, getProvider, listProviders, updateProvider } from '@llm-gateway/db';
 import { Router } from 'express';
 import { z } from 'zod';
+import { actingFor } from '../auth/acting-for.js';
 import type { Deps } from '../deps.js';
 import { pageQuery } from '../http/paging.js';
 import { parse } from '../http/parse.js';
@@ -24,7 +25,7 @@ export function providersRouter(deps: Deps): Router {
   });
 
   router.post('/', async (req, res) => {
-    const row = await createProvider(db, encryptionKeys, toProviderInput(parse(createBody, req.body)));
+    const row = await createProvider(actingFor(db, res), encryptionKeys, toProviderInput(parse(createBody, req.body)));
     await config.changed();
     res.status(201).location(`/api/v1/providers/${row.id}`).json(toWireProvider(row));
   });
@@ -38,13 +39,16 @@ export function providersRouter(deps: Deps): Router {
     const row = await getProvider(db, req.params.id);
     checkPatch(row, patch);
     // The check holds for the row that was read, so only that row may be changed.
-    const changed = await updateProvider(db, encryptionKeys, row.id, { ...toProviderPatch(patch), ifVersion: row.version });
+    const changed = await updateProvider(actingFor(db, res), encryptionKeys, row.id, {
+      ...toProviderPatch(patch),
+      ifVersion: row.version,
+    });
     await config.changed();
     res.json(toWireProvider(changed));
   });
 
   router.delete('/:id', async (req, res) => {
-    await deleteProvider(db, req.params.id);
+    await deleteProvider(actingFor(db, res), req.params.id);
     await config.changed();
     res.status(204).end();
   });

@@ -3,15 +3,9 @@ import { countBuckets, type UsageFilter } from '@llm-gateway/db';
 import { wireName } from '@llm-gateway/shared';
 import { z } from 'zod';
 import { limitParam, pageQuery } from '../http/paging.js';
+import { time } from '../http/time.js';
 
 const DEFAULT_SPAN_MS = 7 * 24 * 3_600_000;
-
-/** PostgreSQL has no year 0, and beyond 9999 the text of a time has another form. */
-const isStorable = (text: string): boolean => Date.parse(text) >= 0 && Date.parse(text) <= Date.UTC(9999, 0, 1);
-
-const time = z.iso
-  .datetime({ offset: true, error: 'must be an ISO 8601 time with a zone, such as 2026-11-24T00:00:00Z', abort: true })
-  .refine(isStorable, 'must lie between the years 1970 and 9999');
 
 export const filterFields = {
   from: time.optional().describe('Default: 7 days before `to`.'),

@@ -1,39 +1,47 @@
 import { GatewayError } from '@llm-gateway/shared';
 import { z } from 'zod';
+import type { AuditEntry } from '../audit/audited.js';
 import { changeConfig } from '../config/config-state.js';
 import { demandRowId, newRowId, notFound } from '../config/row-ids.js';
-import { query, type Db } from '../connection/database.js';
+import { query, type ActingDb, type Db } from '../connection/database.js';
 import { isTaken } from '../connection/errors.js';
 import { readCursor, toPage, type Page, type PageRequest } from '../page.js';
 import { toLimitColumns, toStoredBudget, type BudgetInput, type BudgetPatch, type StoredBudget } from './budget-rows.js';
 
 /** Stores a budget. @throws GatewayError `invalid_request` for limits that make no sense; `conflict` when whom and window have one already. */
-export async function createBudget(db: Db, input: BudgetInput): Promise<StoredBudget> {
+export async function createBudget(db: ActingDb, input: BudgetInput): Promise<StoredBudget> {
   refuseLimits(input);
   const { scope, customerId, service, window, ...limits } = input;
   const data = { id: newRowId(), scope, customerId, service, period: window, ...toLimitColumns(limits) };
-  const create = changeConfig(db, (tx) => tx.budget.create({ data }));
-  return toStoredBudget(await create.catch(refuseTaken));
+  const create = changeConfig(db, async (tx) => {
+    const row = toStoredBudget(await tx.budget.create({ data }));
+    return { result: row, entries: [budgetEntry('create', null, row)] };
+  });
+  return create.catch(refuseTaken);
 }
 
 /** Changes what the patch names. @throws GatewayError `not_found`; `invalid_request` for limits that make no sense together. */
-export async function updateBudget(db: Db, id: string, patch: BudgetPatch): Promise<StoredBudget> {
+export async function updateBudget(db: ActingDb, id: string, patch: BudgetPatch): Promise<StoredBudget> {
   demandRowId(id, 'budget');
   return changeConfig(db, async (tx) => {
-    const before = await tx.budget.findUnique({ where: { id } });
-    if (!before) throw notFound('budget', id);
-    refuseLimits({ ...toStoredBudget(before), ...patch });
-    const row = await tx.budget.update({ where: { id }, data: { ...toLimitColumns(patch), updatedAt: new Date() } });
-    return toStoredBudget(row);
+    const found = await tx.budget.findUnique({ where: { id } });
+    if (!found) throw notFound('budget', id);
+    const before = toStoredBudget(found);
+    refuseLimits({ ...before, ...patch });
+    const data = { ...toLimitColumns(patch), updatedAt: new Date() };
+    const row = toStoredBudget(await tx.budget.update({ where: { id }, data }));
+    return { result: row, entries: [budgetEntry('update', before, row)] };
   });
 }
 
 /** Its alerts stay. @throws GatewayError `not_found`. */
-export async function deleteBudget(db: Db, id: string): Promise<void> {
+export async function deleteBudget(db: ActingDb, id: string): Promise<void> {
   demandRowId(id, 'budget');
   await changeConfig(db, async (tx) => {
-    const { count } = await tx.budget.deleteMany({ where: { id } });
-    if (count === 0) throw notFound('budget', id);
+    const before = await tx.budget.findUnique({ where: { id } });
+    if (!before) throw notFound('budget', id);
+    await tx.budget.delete({ where: { id } });
+    return { result: undefined, entries: [budgetEntry('delete', toStoredBudget(before), null)] };
   });
 }
 
@@ -52,6 +60,12 @@ export async function listBudgets(db: Db, page: PageRequest): Promise<Page<Store
   const rows = await query(db, (client) => client.budget.findMany({ where, orderBy: { id: 'asc' }, take: page.limit + 1 }));
   return toPage(rows, page.limit, toStoredBudget, (row) => row.id);
 }
+
+const budgetEntry = (
+  what: 'create' | 'update' | 'delete',
+  before: StoredBudget | null,
+  after: StoredBudget | null,
+): AuditEntry => ({ action: `budget.${what}`, target: 'budget', targetId: (after ?? before)?.id ?? '', before, after });
 
 /** The table's CHECK refuses it too; this names the field. */
 function refuseLimits({

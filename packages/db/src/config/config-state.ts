@@ -1,5 +1,6 @@
 import type { ConfigSnapshot } from '@llm-gateway/shared';
-import { query, transaction, type Db, type Queryable } from '../connection/database.js';
+import { audited, type Change } from '../audit/audited.js';
+import { query, transaction, type ActingDb, type Db, type Queryable } from '../connection/database.js';
 import { toBudget } from '../budgets/budget-rows.js';
 import { toOverride, withProviderName } from './override-rows.js';
 import { isReadable, toProvider } from './provider-rows.js';
@@ -30,11 +31,11 @@ export async function loadSnapshot(db: Db): Promise<ConfigSnapshot> {
 }
 
 /**
- * Changes providers, overrides or budgets, and the version with them: every change goes through here. The version's row is locked first, so that
- * changes happen one after the other and no reader can see a newer version with an older configuration.
+ * Changes providers, overrides or budgets, and the version and the audit log with them: every change goes through here. The version's row is
+ * locked first, so that changes happen one after the other and no reader can see a newer version with an older configuration.
  */
-export async function changeConfig<T>(db: Db, change: (tx: Queryable) => Promise<T>): Promise<T> {
-  return transaction(db, async (tx) => {
+export async function changeConfig<T>(db: ActingDb, change: (tx: Queryable) => Promise<Change<T>>): Promise<T> {
+  return audited(db, async (tx) => {
     await tx.configState.upsert({ where: { id: 1 }, create: { id: 1, version: 1 }, update: { version: { increment: 1 } } });
     return change(tx);
   });

@@ -1,8 +1,9 @@
 import { GatewayError, type CustomerOverride } from '@llm-gateway/shared';
 import { z } from 'zod';
-import { query, type Db, type Queryable } from '../connection/database.js';
+import { query, type ActingDb, type Db, type Queryable } from '../connection/database.js';
 import { isTaken } from '../connection/errors.js';
 import { readCursor, toPage, type Page, type PageRequest } from '../page.js';
+import type { AuditEntry } from '../audit/audited.js';
 import { changeConfig } from './config-state.js';
 import { toOverride, withProviderName, type OverrideInput } from './override-rows.js';
 import { demandRowId, newRowId, notFound } from './row-ids.js';
@@ -12,40 +13,41 @@ import { demandRowId, newRowId, notFound } from './row-ids.js';
  * @throws GatewayError `invalid_request` when no provider has the name, or neither customer nor service is named; `conflict` when the pair
  * has its override already.
  */
-export async function createOverride(db: Db, input: OverrideInput): Promise<CustomerOverride> {
+export async function createOverride(db: ActingDb, input: OverrideInput): Promise<CustomerOverride> {
   refuseNobody(input);
   const { provider, ...columns } = input;
   const create = changeConfig(db, async (tx) => {
     const data = { id: newRowId(), ...columns, providerId: await providerIdOf(tx, provider) };
-    return tx.customerOverride.create({ data, include: withProviderName });
+    const row = toOverride(await tx.customerOverride.create({ data, include: withProviderName }));
+    return { result: row, entries: [overrideEntry('create', null, row)] };
   });
-  return toOverride(await create.catch(refuseTakenPair));
+  return create.catch(refuseTakenPair);
 }
 
 /** Changes what the patch names. @throws GatewayError `not_found`, `invalid_request` or `conflict`, as {@link createOverride}. */
-export async function updateOverride(db: Db, id: string, patch: Partial<OverrideInput>): Promise<CustomerOverride> {
+export async function updateOverride(db: ActingDb, id: string, patch: Partial<OverrideInput>): Promise<CustomerOverride> {
   demandRowId(id, 'override');
   const { provider, ...columns } = patch;
   const update = changeConfig(db, async (tx) => {
-    const before = await tx.customerOverride.findUnique({ where: { id } });
+    const before = await tx.customerOverride.findUnique({ where: { id }, include: withProviderName });
     if (!before) throw notFound('override', id);
     refuseNobody({ ...before, ...columns });
     const target = provider === undefined ? {} : { providerId: await providerIdOf(tx, provider) };
-    return tx.customerOverride.update({
-      where: { id },
-      data: { ...columns, ...target, updatedAt: new Date() },
-      include: withProviderName,
-    });
+    const data = { ...columns, ...target, updatedAt: new Date() };
+    const row = toOverride(await tx.customerOverride.update({ where: { id }, data, include: withProviderName }));
+    return { result: row, entries: [overrideEntry('update', toOverride(before), row)] };
   });
-  return toOverride(await update.catch(refuseTakenPair));
+  return update.catch(refuseTakenPair);
 }
 
 /** @throws GatewayError `not_found`. */
-export async function deleteOverride(db: Db, id: string): Promise<void> {
+export async function deleteOverride(db: ActingDb, id: string): Promise<void> {
   demandRowId(id, 'override');
   await changeConfig(db, async (tx) => {
-    const { count } = await tx.customerOverride.deleteMany({ where: { id } });
-    if (count === 0) throw notFound('override', id);
+    const before = await tx.customerOverride.findUnique({ where: { id }, include: withProviderName });
+    if (!before) throw notFound('override', id);
+    await tx.customerOverride.delete({ where: { id } });
+    return { result: undefined, entries: [overrideEntry('delete', toOverride(before), null)] };
   });
 }
 
@@ -65,6 +67,14 @@ export async function listOverrides(db: Db, page: PageRequest): Promise<Page<Cus
     client.customerOverride.findMany({ where, orderBy: { id: 'asc' }, take: page.limit + 1, include: withProviderName }),
   );
   return toPage(rows, page.limit, toOverride, (row) => row.id);
+}
+
+function overrideEntry(
+  what: 'create' | 'update' | 'delete',
+  before: CustomerOverride | null,
+  after: CustomerOverride | null,
+): AuditEntry {
+  return { action: `override.${what}`, target: 'override', targetId: (after ?? before)?.id ?? '', before, after };
 }
 
 async function providerIdOf(tx: Queryable, name: string): Promise<string> {

@@ -1,19 +1,23 @@
 import { GatewayError, type ProviderConfig } from '@llm-gateway/shared';
 import { z } from 'zod';
-import { query, type Db, type Queryable } from '../connection/database.js';
+import { query, type ActingDb, type Db, type Queryable } from '../connection/database.js';
 import { isTaken } from '../connection/errors.js';
 import type { EncryptionKeys } from '../encryption.js';
 import { readCursor, toPage, type Page, type PageRequest } from '../page.js';
+import type { AuditEntry } from '../audit/audited.js';
 import { changeConfig } from './config-state.js';
 import { toColumns, toProvider, type ProviderInput } from './provider-rows.js';
 import { demandRowId, newRowId, notFound } from './row-ids.js';
 
 /** Stores a provider, its key encrypted. @throws GatewayError `conflict` when the name is taken. */
-export async function createProvider(db: Db, keys: EncryptionKeys, input: ProviderInput): Promise<ProviderConfig> {
+export async function createProvider(db: ActingDb, keys: EncryptionKeys, input: ProviderInput): Promise<ProviderConfig> {
   const id = newRowId();
   const { name, ...columns } = toColumns(keys, id, input);
-  const create = changeConfig(db, (tx) => tx.providerConfig.create({ data: { id, name, ...columns } }));
-  return toProvider(await create.catch((error: unknown) => refuseTakenName(error, name)));
+  const create = changeConfig(db, async (tx) => {
+    const row = toProvider(await tx.providerConfig.create({ data: { id, name, ...columns } }));
+    return { result: row, entries: [providerEntry('create', null, row)] };
+  });
+  return create.catch((error: unknown) => refuseTakenName(error, name));
 }
 
 export interface ProviderChange extends Partial<ProviderInput> {
@@ -23,7 +27,7 @@ export interface ProviderChange extends Partial<ProviderInput> {
 
 /** Changes what the patch names. @throws GatewayError `not_found`; `conflict` when the new name is taken, or the row has changed meanwhile. */
 export async function updateProvider(
-  db: Db,
+  db: ActingDb,
   keys: EncryptionKeys,
   id: string,
   { ifVersion, ...patch }: ProviderChange,
@@ -31,24 +35,27 @@ export async function updateProvider(
   demandRowId(id, 'provider');
   const data = { ...toColumns(keys, id, patch), version: { increment: 1 }, updatedAt: new Date() };
   const update = changeConfig(db, async (tx) => {
+    const before = await tx.providerConfig.findUnique({ where: { id } });
+    if (!before) throw notFound('provider', id);
     const [row] = await tx.providerConfig.updateManyAndReturn({ where: { id, version: ifVersion }, data });
-    if (row) return row;
-    if ((await tx.providerConfig.count({ where: { id } })) === 0) throw notFound('provider', id);
+    if (row) return { result: toProvider(row), entries: [providerEntry('update', before, toProvider(row))] };
     throw new GatewayError(
       'conflict',
       'the provider was changed by somebody else meanwhile: read it again and repeat the change',
     );
   });
-  return toProvider(await update.catch((error: unknown) => refuseTakenName(error, patch.name)));
+  return update.catch((error: unknown) => refuseTakenName(error, patch.name));
 }
 
 /** @throws GatewayError `not_found`; `conflict`, naming them, while overrides point at the provider. */
-export async function deleteProvider(db: Db, id: string): Promise<void> {
+export async function deleteProvider(db: ActingDb, id: string): Promise<void> {
   demandRowId(id, 'provider');
   await changeConfig(db, async (tx) => {
     await refuseWhileUsed(tx, id);
-    const { count } = await tx.providerConfig.deleteMany({ where: { id } });
-    if (count === 0) throw notFound('provider', id);
+    const before = await tx.providerConfig.findUnique({ where: { id } });
+    if (!before) throw notFound('provider', id);
+    await tx.providerConfig.delete({ where: { id } });
+    return { result: undefined, entries: [providerEntry('delete', before, null)] };
   });
 }
 
@@ -76,6 +83,19 @@ export async function listProviders(db: Db, page: PageRequest): Promise<Page<Pro
 export async function countProviders(db: Db): Promise<number> {
   return query(db, (client) => client.providerConfig.count());
 }
+
+/** A row as it stands in the database, which an older build may not understand, will do. Its key's ciphertext stays out of the log. */
+const providerEntry = (
+  what: 'create' | 'update' | 'delete',
+  before: { id: string } | null,
+  after: { id: string } | null,
+): AuditEntry => ({
+  action: `provider.${what}`,
+  target: 'provider',
+  targetId: (after ?? before)?.id ?? '',
+  before,
+  after,
+});
 
 function refuseTakenName(error: unknown, name: string | undefined): never {
   if (!isTaken(error)) throw error;

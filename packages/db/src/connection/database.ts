@@ -10,6 +10,22 @@ export interface Db {
   readonly [opaque]: 'Db';
 }
 
+/** Who acts, for the audit log. */
+export interface Actor {
+  /** The caller's key, or `system` for the gateway itself and its operator's commands. */
+  keyId: string;
+  /** The HTTP request, where there is one. */
+  requestId: string | null;
+  /** Where it came from: the address at the other end of the socket. */
+  address: string | null;
+}
+
+declare const acting: unique symbol;
+/** A database in somebody's hands: what an administrator may change is changed through one of these only, so that who did it is known. */
+export interface ActingDb extends Db {
+  readonly [acting]: 'ActingDb';
+}
+
 export interface DatabaseOptions {
   /** Connections of this process at most, default 10. */
   poolSize?: number;
@@ -23,6 +39,10 @@ export interface DatabaseOptions {
 
 interface Handle {
   client: PrismaClient;
+  /** What was opened: this itself, or what it was handed on from. */
+  base: Db;
+  /** null: nobody in particular, who may read and record usage. */
+  actor: Actor | null;
   connectTimeoutMs: number;
   statementTimeoutMs: number;
 }
@@ -48,14 +68,33 @@ export function openDatabase(url: string, options: DatabaseOptions = {}): Db {
   };
   const adapter = new PrismaPg(pool, { schema: target.schema, onPoolError: lost, onConnectionError: lost });
   const db = Object.freeze({}) as Db;
-  handles.set(db, { client: new PrismaClient({ adapter, errorFormat: 'minimal' }), connectTimeoutMs, statementTimeoutMs });
+  const client = new PrismaClient({ adapter, errorFormat: 'minimal' });
+  handles.set(db, { client, base: db, actor: null, connectTimeoutMs, statementTimeoutMs });
   return db;
+}
+
+/** @returns the same database, same connections, in this actor's hands. Nothing to close. */
+export function actingAs(db: Db, actor: Actor): ActingDb {
+  const inHand = Object.freeze({}) as ActingDb;
+  handles.set(inHand, { ...handleOf(db), actor });
+  return inHand;
+}
+
+/** What the gateway does itself, and its operator on the command line. */
+export const actingAsSystem = (db: Db): ActingDb => actingAs(db, { keyId: 'system', requestId: null, address: null });
+
+/** @returns who holds this database. */
+export function actorOf(db: ActingDb): Actor {
+  const { actor } = handleOf(db);
+  if (!actor) throw new Error("this database is in nobody's hands: see actingAs");
+  return actor;
 }
 
 /** Closes every connection. Queries after it fail with `unavailable`. */
 export async function closeDatabase(db: Db): Promise<void> {
-  const { client } = handleOf(db);
-  handles.delete(db);
+  const { client, base } = handleOf(db);
+  // With it go all that it was handed on as: they look here.
+  handles.delete(base);
   await client.$disconnect();
 }
 
@@ -89,6 +128,6 @@ export async function transaction<T>(
 
 function handleOf(db: Db): Handle {
   const handle = handles.get(db);
-  if (!handle) throw new GatewayError('unavailable', 'the database has been closed');
+  if (!handle || !handles.has(handle.base)) throw new GatewayError('unavailable', 'the database has been closed');
   return handle;
 }
