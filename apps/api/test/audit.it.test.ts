@@ -53,9 +53,10 @@ describe('GET /api/v1/audit', () => {
   });
 
   it('takes filters, a limit and a cursor, and refuses what is none', async () => {
-    const list = async (query: string) => (await api.call('GET', `/api/v1/audit?${query}`)).body;
+    const list = async (query: string) =>
+      (await api.call('GET', `/api/v1/audit?${query}`)).body as { data: { action: string }[]; next_cursor: string };
     const page = await list('target=provider&limit=2');
-    expect(page.data.map(({ action }: { action: string }) => action)).toEqual(['provider.delete', 'provider.update']);
+    expect(page.data.map(({ action }) => action)).toEqual(['provider.delete', 'provider.update']);
     const next = await list(`target=provider&limit=2&cursor=${page.next_cursor}`);
     expect(next).toMatchObject({ data: [{ action: 'provider.create' }], next_cursor: null });
     expect((await list('action=provider.create')).data).toHaveLength(1);
