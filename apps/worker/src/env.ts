@@ -21,6 +21,8 @@ const workerEnv = z.object({
   HEALTH_FILE: z.string().default('/tmp/worker-alive'),
   /** Signs webhooks: `whsec_<base64>`, several for a rotation. Unset: alerts are listed, and sent nowhere. */
   WEBHOOK_SECRET: parsedBy(parseWebhookSecrets).optional(),
+  /** Days for which rows of usage are kept, by whole months; unset: for ever. Their sums stay. */
+  USAGE_RETENTION_DAYS: wholeNumber(1, 36_500).optional(),
   /** A price table kept by `prices:refresh`; unset: the bundled one. */
   PRICES_FILE: z.string().optional(),
 });

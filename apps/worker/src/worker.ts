@@ -9,6 +9,7 @@ import {
   ProviderPool,
   startAlertDelivery,
   startBudgetWatch,
+  startPartitionCare,
   startReaper,
   UNREADABLE,
   UsageWriter,
@@ -70,10 +71,11 @@ export function makeWorker(env: Env, workerId: string, logger: Logger): Worker {
     const stopReaper = startReaper(deps);
     const stopWatch = startBudgetWatch({ instanceId: workerId, ledger, book: budgets, db, current, logger });
     const stopDelivery = startAlertDelivery({ db, egressAllow: env.EGRESS_ALLOW, secrets: env.WEBHOOK_SECRET, logger });
-    stopTimers = () => {
+    const stopCare = startPartitionCare({ db, retentionDays: env.USAGE_RETENTION_DAYS, logger });
+    stopTimers = async () => {
       stopReaper();
       stopWatch();
-      return stopDelivery();
+      await Promise.all([stopDelivery(), stopCare()]);
     };
     warnAboutEviction(connections, logger);
     logger.info({ lanes: lanes.names, concurrency: env.WORKER_CONCURRENCY }, 'ready');

@@ -1,5 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
-import { dropPartitionsBefore, ensureComingPartitions, insertUsage, isDataError, usageSummary } from '../src/index.js';
+import {
+  dropPartitionsBefore,
+  ensureComingPartitions,
+  insertUsage,
+  isDataError,
+  rebuildRollups,
+  usageSummary,
+} from '../src/index.js';
 import { useDatabase } from './database-fixture.js';
 import { lateEvent, sampleAttempt, sampleEvent } from './samples.js';
 
@@ -57,6 +64,21 @@ describe('the months of the big tables', () => {
     expect(await fixture.sql(`SELECT count(*)::integer AS n FROM llm_usage_logs WHERE created_at < '2025-02-01'`)).toEqual([
       { n: 0 },
     ]);
+  });
+
+  it('take no more rows once they are dropped: a copy that comes after years counts nothing twice', async () => {
+    const event = sampleEvent({ createdAt: Date.parse('2024-11-30T12:00:00Z'), costNanoUsd: 1_000_000_000 });
+    await insertUsage(fixture.db, [event]);
+    await dropPartitionsBefore(fixture.db, new Date('2024-12-01T00:00:00Z'));
+    const again = await insertUsage(fixture.db, [event, sampleEvent()]).catch((reason: unknown) => reason);
+    expect([isDataError(again), String(again)]).toEqual([true, expect.stringContaining('rows of 2024-11 have been dropped')]);
+    const month = { from: new Date('2024-11-01T00:00:00Z'), to: new Date('2024-12-01T00:00:00Z') };
+    expect(await usageSummary(fixture.db, month)).toMatchObject({ requests: 1, cost_usd: 1 });
+    // Their sums are all that is left: a rebuild, which begins a month before, stops at them.
+    await expect(rebuildRollups(fixture.db, { ...month, from: new Date('2024-10-01T00:00:00Z') })).rejects.toThrow(
+      'the usage rows of 2024-11 have been dropped',
+    );
+    expect(await usageSummary(fixture.db, month)).toMatchObject({ requests: 1, cost_usd: 1 });
   });
 
   it('have an index of the calls without a price', async () => {

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeEach, describe, expect, it, jest } from '@jest/globals';
 import fc from 'fast-check';
 import type { UsageAttempt, UsageEvent, UsageLog } from '@llm-gateway/shared';
 import {
@@ -16,6 +16,9 @@ import {
 } from '../src/index.js';
 import { useDatabase } from './database-fixture.js';
 import { lateEvent, sampleAttempt, sampleLog } from './samples.js';
+
+/** Thousands of statements, on a machine that runs other tests as well. */
+jest.setTimeout(60_000);
 
 const fixture = useDatabase();
 beforeEach(async () => {

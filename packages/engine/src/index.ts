@@ -13,5 +13,6 @@ export { endAbandoned, POISONED, UNREADABLE } from './finish/end-abandoned.js';
 export { startReaper } from './finish/reaper.js';
 export { refusedEvent, sharedAnswerEvent, type Asker } from './finish/usage-log.js';
 export { providerClient, ProviderPool, type ClientSettings, type ReadyProvider } from './provider-pool.js';
+export { startPartitionCare } from './usage/partition-care.js';
 export { UsageWriter } from './usage/usage-writer.js';
 export { followPriceFile } from './price-file.js';

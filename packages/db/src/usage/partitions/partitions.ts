@@ -1,5 +1,5 @@
 /** The monthly partitions of the two big tables. The functions behind these stand in the migration that made the tables partitioned. */
-import { query, type Db } from '../../connection/database.js';
+import { query, type Db, type Queryable } from '../../connection/database.js';
 import { sqlState } from '../../connection/errors.js';
 
 const DAY_MS = 86_400_000;
@@ -40,7 +40,21 @@ export async function dropPartitionsBefore(db: Db, before: Date): Promise<string
 const isPlausible = (at: number, now: number): boolean => at > Date.UTC(2020, 0, 1) && at < now + 366 * DAY_MS;
 
 /**
- * Runs a write; where PostgreSQL says that a row's month has no partition, makes it and runs the write again, once.
+ * @returns the months from one time up to another that were summed up and have no rows any more, as `2026-11`. What their sums
+ * say cannot be found again, and a row that came for one of them may be in its sums already.
+ */
+export async function droppedMonths(client: Queryable, { from, to }: TimeSpan): Promise<string[]> {
+  const rows = await client.$queryRaw<{ month: string }[]>`
+    SELECT to_char(bucket, 'YYYY-MM') AS month FROM llm_usage_rollups
+    WHERE dimensions = 0 AND grain = 'month' AND bucket >= date_trunc('month', ${from}::timestamptz) AND bucket < ${to}
+      AND to_regclass(format('%I.%I', left(current_schema(), 52) || '_partitions', 'llm_usage_logs_' || to_char(bucket, 'YYYY_MM'))) IS NULL
+    ORDER BY 1`;
+  return rows.map((row) => row.month);
+}
+
+/**
+ * Runs a write; where PostgreSQL says that a row's month has no partition, makes it and runs the write again, once. A month that was
+ * dropped is not made again: which of its rows were counted is known to nobody, and a late copy of one must not count twice.
  * @param times epoch ms of the rows.
  */
 export async function withPartitions<T>(db: Db, times: readonly number[], write: () => Promise<T>): Promise<T> {
@@ -51,6 +65,9 @@ export async function withPartitions<T>(db: Db, times: readonly number[], write:
     if (!isPartitionMissing(error) || !times.every((at) => isPlausible(at, now))) throw error;
     for (const month of new Set(times.map((at) => new Date(at).toISOString().slice(0, 7)))) {
       const at = new Date(`${month}-01T00:00:00Z`);
+      const dropped = await query(db, (client) => droppedMonths(client, { from: at, to: new Date(at.getTime() + DAY_MS) }));
+      if (dropped.length > 0)
+        throw new Error(`the usage rows of ${month} have been dropped, and no more are taken`, { cause: error });
       await ensurePartitions(db, { from: at, to: at });
     }
     return write();

@@ -1,6 +1,7 @@
 /** Makes the sums anew from the rows: after rows were changed by hand, or for rows that are older than the sums. */
 import { query, transaction, type Db, type Queryable } from '../../connection/database.js';
 import { Prisma } from '../../generated/client.js';
+import { droppedMonths } from '../partitions/partitions.js';
 import { book, INSERT_ROLLUPS } from './book.js';
 import { takeTurns } from './change-booked.js';
 import { eachSum } from './facts.js';
@@ -24,7 +25,7 @@ export async function oldestUsage(db: Db): Promise<Date | null> {
 
 /**
  * Rebuilds the sums of whole months, a day in each transaction; writers wait while one is rebuilt. Running it twice changes nothing.
- * Rows that retention has dropped cannot be counted again: do not ask for months before {@link oldestUsage}.
+ * @throws Error where the range holds a month that retention has dropped: its rows cannot be counted again, and its sums stay.
  */
 export async function rebuildRollups(db: Db, { from, to, onDay, signal }: Rebuilding): Promise<void> {
   for (const month of monthsOf({ from, to })) {
@@ -39,11 +40,20 @@ export async function rebuildRollups(db: Db, { from, to, onDay, signal }: Rebuil
 
 async function rebuildDay(tx: Queryable, { from, to }: Span): Promise<void> {
   await takeTurns(tx, 'alone');
+  await demandRows(tx, { from, to });
   await tx.$executeRaw`DELETE FROM llm_usage_rollups WHERE grain IN ('hour', 'day') AND bucket >= ${from} AND bucket < ${to}`;
   for (const span of await busyHours(tx, { from, to })) {
     const where = Prisma.sql`created_at >= ${span.from} AND created_at < ${span.to}`;
     await book(tx, { where, span, sign: 1, grains: ['hour', 'day'] });
   }
+}
+
+/** Also keeps the rows there until the transaction ends: retention waits for it, or comes again later. */
+async function demandRows(tx: Queryable, span: Span): Promise<void> {
+  await tx.$executeRaw`LOCK TABLE ONLY llm_usage_logs IN ACCESS SHARE MODE`;
+  const [month] = await droppedMonths(tx, span);
+  if (month !== undefined)
+    throw new Error(`the usage rows of ${month} have been dropped: its sums are all that is left, and stay`);
 }
 
 /** Sums of rows that are older than the sums, which a migration has just brought: then there are rows and not one sum. */
