@@ -2,11 +2,11 @@
 // Everything between a fresh clone and a running command: `npm start`, `npm test`, `npm run build` and the like come through here.
 // Plain Node without dependencies: it runs before there are any. Each step is skipped while its inputs are unchanged.
 import { readFileSync } from 'node:fs';
-import { CLI_COMMANDS, helpOf } from './setup/cli-commands.mjs';
+import { BENCHES, CLI_COMMANDS, helpOf } from './setup/cli-commands.mjs';
 import { checkNodeVersion } from './setup/node-version.mjs';
 
 checkNodeVersion();
-const COMMANDS = ['start', 'test', 'build', 'migrate', 'setup', ...CLI_COMMANDS];
+const COMMANDS = ['start', 'test', 'build', 'migrate', 'setup', ...CLI_COMMANDS, ...BENCHES];
 const [command, ...args] = process.argv.slice(2);
 
 if (!COMMANDS.includes(command)) {

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
+import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { CLI_COMMANDS } from './cli-commands.mjs';
+import { BENCHES, benchFolder, CLI_COMMANDS } from './cli-commands.mjs';
 import { inRoot, ROOT } from './paths.mjs';
 
 /** What each command does once the checkout is set up. */
@@ -8,14 +9,16 @@ export async function runCommand(command, args) {
   if (command === 'start') return runHere('apps/standalone/dist/main.js', args);
   if (command === 'migrate') return runHere('apps/standalone/dist/migrate.js', args);
   if (CLI_COMMANDS.includes(command)) return runHere('apps/cli/dist/main.js', [command, ...args]);
+  if (BENCHES.includes(command)) return runHere(join(benchFolder(command), 'main.mjs'), args);
   if (command === 'test') return runJest(args);
   console.error('ready');
 }
 
-/** In this process, so that Ctrl-C and other signals reach one process only. */
+/** In this process, so that Ctrl-C and other signals reach one process only. @param script its path; from the root unless absolute. */
 async function runHere(script, args) {
-  process.argv = [process.execPath, inRoot(script), ...args];
-  await import(pathToFileURL(inRoot(script)).href);
+  const path = resolve(ROOT, script);
+  process.argv = [process.execPath, path, ...args];
+  await import(pathToFileURL(path).href);
 }
 
 async function runJest(args) {
