@@ -143,7 +143,7 @@ describe('changing a provider', () => {
     const changed = await api.call('PATCH', `${PATH}/${body.id}`, { body: { rpm_limit: null, priority: 7 } });
     expect(changed).toMatchObject({
       status: 200,
-      body: { ...body, rpm_limit: null, tpm_limit: 20, priority: 7, updated_at: expect.any(String) },
+      body: { ...body, rpm_limit: null, tpm_limit: 20, priority: 7, version: 2, updated_at: expect.any(String) },
     });
   });
 

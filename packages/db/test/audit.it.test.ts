@@ -99,7 +99,7 @@ describe('the audit log', () => {
     const { id } = await createProvider(fixture.db, keys, sampleProvider());
     await expect(createProvider(fixture.db, keys, sampleProvider())).rejects.toMatchObject({ code: 'conflict' });
     await expect(updateProvider(fixture.db, keys, id, { ifVersion: 99, rpmLimit: 1 })).rejects.toMatchObject({
-      code: 'conflict',
+      code: 'precondition_failed',
     });
     const unrecordable = { action: 'x\0', target: 'thing', targetId: 'x', before: null, after: null };
     const change = audited(fixture.db, async (tx) => {

@@ -6,6 +6,7 @@ export const ERROR_CODES = {
   forbidden: { status: 403 },
   not_found: { status: 404 },
   conflict: { status: 409 },
+  precondition_failed: { status: 412 },
   payload_too_large: { status: 413 },
   idempotency_conflict: { status: 422 },
   rate_limited: { status: 429 },
@@ -30,6 +31,8 @@ export interface GatewayErrorOptions extends ErrorOptions {
   details?: ErrorDetail[];
   /** Sent as `Retry-After`, rounded up to seconds. */
   retryAfterMs?: number;
+  /** The row as it stands, as callers read it: with it, who lost a race can look and try again. */
+  current?: object;
 }
 
 /** The one error that crosses our borders. Its message is shown to callers: no secret, nothing of the inside. */
@@ -37,6 +40,7 @@ export class GatewayError extends Error {
   override readonly name = 'GatewayError';
   readonly details: ErrorDetail[];
   readonly retryAfterMs: number | undefined;
+  readonly current: object | undefined;
 
   constructor(
     readonly code: ErrorCode,
@@ -46,6 +50,7 @@ export class GatewayError extends Error {
     super(message, options);
     this.details = options.details ?? [];
     this.retryAfterMs = options.retryAfterMs;
+    this.current = options.current;
   }
 
   get status(): number {

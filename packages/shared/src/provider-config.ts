@@ -26,6 +26,9 @@ export const providerConfig = z.object({
   /** Encrypted with the row id as associated data; null where the server wants no key. */
   apiKeyCiphertext: z.string().nullable(),
   apiKeyHint: z.string().nullable(),
+  /** The key before the last rotation, encrypted alike: calls fall back on it until `previousKeyUntil`. */
+  previousKeyCiphertext: z.string().nullable().default(null),
+  previousKeyUntil: z.iso.datetime().nullable().default(null),
   baseUrl: z.string().nullable(),
   defaultModel: z.string(),
   /** Allowed models; empty: any. */
@@ -41,6 +44,8 @@ export const providerConfig = z.object({
   /** Further calls to this provider after a failed one, before the next candidate. */
   maxRetries: z.int().nonnegative(),
   pricing: providerPricing.nullable(),
+  /** Its answers are made up: it gives way to any real provider, see routing. */
+  standIn: z.boolean().default(false),
   /** Grows by one with every change. */
   version: z.int(),
   createdAt: z.iso.datetime(),
@@ -59,6 +64,8 @@ export const customerOverride = z.object({
   /** null: the provider's default model. */
   model: z.string().nullable(),
   enabled: z.boolean(),
+  /** Grows by one with every change. */
+  version: z.int().default(1),
   createdAt: z.iso.datetime(),
   updatedAt: z.iso.datetime(),
 });

@@ -2,10 +2,11 @@ import { parseEgressAllow } from '@llm-gateway/providers';
 import { z } from 'zod';
 import type { ZodOpenApiPathsObject } from 'zod-openapi';
 import { pageOf } from '../http/paging.js';
+import { etagHeader, ifMatchHeader } from '../http/preconditions.js';
 import { overrideListQuery } from '../overrides/router.js';
 import { overrideCreate, overridePatch, wireOverride } from '../overrides/wire.js';
 import { providerHealthAnswer } from '../providers/health.js';
-import { providerListQuery } from '../providers/router.js';
+import { providerDeleteQuery, providerListQuery } from '../providers/router.js';
 import { testAnswer } from '../providers/test-call.js';
 import { providerCreate, providerPatch, wireProvider } from '../providers/wire.js';
 import { explainAnswer, explainQuery } from '../routing/explain.js';
@@ -16,6 +17,8 @@ const egress = parseEgressAllow('');
 const idPath = z.object({ id: z.uuid() });
 const provider = wireProvider.meta({ id: 'Provider' });
 const override = wireOverride.meta({ id: 'Override' });
+const providerRow = { description: 'The row.', schema: provider, headers: etagHeader } as const;
+const overrideRow = { description: 'The row.', schema: override, headers: etagHeader } as const;
 const admin = { scope: 'admin' } as const;
 
 const providers = { ...admin, tag: 'Providers' };
@@ -44,7 +47,7 @@ export const adminPaths: ZodOpenApiPathsObject = {
           rpm_limit: 1000,
         },
       },
-      ok: { status: 201, description: 'The row.', schema: provider },
+      ok: { status: 201, ...providerRow },
       errors: ['conflict'],
     }),
   },
@@ -53,24 +56,30 @@ export const adminPaths: ZodOpenApiPathsObject = {
       ...providers,
       summary: 'Read a provider',
       path: idPath,
-      ok: { status: 200, description: 'The row.', schema: provider },
+      ok: { status: 200, ...providerRow },
       errors: ['not_found'],
     }),
     patch: operation({
       ...providers,
       summary: 'Change a provider',
-      description: 'Fields that are not given stay; null clears. A new host wants the `api_key` again.',
+      description:
+        'Fields that are not given stay; null clears. A new host wants the `api_key` again. Without `If-Match` the last write wins. ' +
+        'An `api_key` given here replaces the old one at once and untested: see `rotate-key`.',
       path: idPath,
+      headers: ifMatchHeader,
       body: { schema: providerPatch(egress).meta({ id: 'ProviderPatch' }), example: { rpm_limit: 500 } },
-      ok: { status: 200, description: 'The row.', schema: provider },
-      errors: ['not_found', 'conflict'],
+      ok: { status: 200, ...providerRow },
+      errors: ['not_found', 'conflict', 'precondition_failed'],
     }),
     delete: operation({
       ...providers,
       summary: 'Remove a provider',
+      description: 'Refused while overrides point at it, unless forced. Its waiting jobs move on to their next candidate.',
       path: idPath,
+      query: providerDeleteQuery,
+      headers: ifMatchHeader,
       ok: { status: 204, description: 'Gone.' },
-      errors: ['not_found', 'conflict'],
+      errors: ['not_found', 'conflict', 'precondition_failed'],
     }),
   },
   '/api/v1/providers/{id}/test': {
@@ -110,7 +119,7 @@ export const adminPaths: ZodOpenApiPathsObject = {
         schema: overrideCreate.meta({ id: 'OverrideCreate' }),
         example: { customer_id: 'acme', service: null, provider: 'openai-main', model: 'gpt-4o-mini' },
       },
-      ok: { status: 201, description: 'The row.', schema: override },
+      ok: { status: 201, ...overrideRow },
       errors: ['conflict'],
     }),
   },
@@ -119,23 +128,25 @@ export const adminPaths: ZodOpenApiPathsObject = {
       ...overrides,
       summary: 'Read an override',
       path: idPath,
-      ok: { status: 200, description: 'The row.', schema: override },
+      ok: { status: 200, ...overrideRow },
       errors: ['not_found'],
     }),
     patch: operation({
       ...overrides,
       summary: 'Change an override',
       path: idPath,
+      headers: ifMatchHeader,
       body: { schema: overridePatch.meta({ id: 'OverridePatch' }), example: { enabled: false } },
-      ok: { status: 200, description: 'The row.', schema: override },
-      errors: ['not_found', 'conflict'],
+      ok: { status: 200, ...overrideRow },
+      errors: ['not_found', 'conflict', 'precondition_failed'],
     }),
     delete: operation({
       ...overrides,
       summary: 'Remove an override',
       path: idPath,
+      headers: ifMatchHeader,
       ok: { status: 204, description: 'Gone.' },
-      errors: ['not_found'],
+      errors: ['not_found', 'precondition_failed'],
     }),
   },
   '/api/v1/routes/explain': {

@@ -11,6 +11,7 @@ export const errorAnswer = z
       message: z.string(),
       request_id: z.string(),
       details: z.array(z.object({ path: z.string(), message: z.string() })),
+      current: z.looseObject({}).optional().describe('With 412: the row as it is now.'),
     }),
   })
   .meta({

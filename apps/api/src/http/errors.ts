@@ -4,11 +4,12 @@ import type { ErrorRequestHandler, Request, Response } from 'express';
 import { requestIdOf } from './request-id.js';
 
 export interface ErrorBody {
-  error: { code: string; message: string; request_id: string; details: { path: string; message: string }[] };
+  error: { code: string; message: string; request_id: string; details: { path: string; message: string }[]; current?: object };
 }
 
 export function errorBody(error: GatewayError, requestId: string): ErrorBody {
-  return { error: { code: error.code, message: error.message, request_id: requestId, details: error.details } };
+  const { code, message, details, current } = error;
+  return { error: { code, message, request_id: requestId, details, ...(current && { current }) } };
 }
 
 export function notFound(_req: Request, _res: Response): void {

@@ -5,6 +5,7 @@ import { actingFor } from '../auth/acting-for.js';
 import type { Deps } from '../deps.js';
 import { pageQuery } from '../http/paging.js';
 import { parse } from '../http/parse.js';
+import { changeRow, sendRow } from '../http/preconditions.js';
 import { overrideCreate, overridePatch, toOverrideInput, toOverridePatch, toWireOverride } from './wire.js';
 
 export const overrideListQuery = z.strictObject(pageQuery);
@@ -21,21 +22,31 @@ export function overridesRouter({ db, config }: Pick<Deps, 'db' | 'config'>): Ro
   router.post('/', async (req, res) => {
     const row = await createOverride(actingFor(db, res), toOverrideInput(parse(overrideCreate, req.body)));
     await config.changed();
-    res.status(201).location(`/api/v1/overrides/${row.id}`).json(toWireOverride(row));
+    sendRow(res.status(201).location(`/api/v1/overrides/${row.id}`), row, toWireOverride(row));
   });
 
   router.get('/:id', async (req, res) => {
-    res.json(toWireOverride(await getOverride(db, req.params.id)));
+    const row = await getOverride(db, req.params.id);
+    sendRow(res, row, toWireOverride(row));
   });
 
   router.patch('/:id', async (req, res) => {
-    const row = await updateOverride(actingFor(db, res), req.params.id, toOverridePatch(parse(overridePatch, req.body)));
+    const patch = toOverridePatch(parse(overridePatch, req.body));
+    const row = await changeRow(req, res, {
+      read: () => getOverride(db, req.params.id),
+      change: ({ id, version }) => updateOverride(actingFor(db, res), id, { ...patch, ifVersion: version }),
+      show: toWireOverride,
+    });
     await config.changed();
-    res.json(toWireOverride(row));
+    sendRow(res, row, toWireOverride(row));
   });
 
   router.delete('/:id', async (req, res) => {
-    await deleteOverride(actingFor(db, res), req.params.id);
+    await changeRow(req, res, {
+      read: () => getOverride(db, req.params.id),
+      change: ({ id, version }) => deleteOverride(actingFor(db, res), id, { ifVersion: version }),
+      show: toWireOverride,
+    });
     await config.changed();
     res.status(204).end();
   });

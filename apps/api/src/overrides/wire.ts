@@ -47,6 +47,7 @@ export const wireOverride = z.object({
   provider: z.string(),
   model: z.string().nullable(),
   enabled: z.boolean(),
+  version: z.int().describe('Grows with every change; in quotes it is the `ETag`.'),
   created_at: z.iso.datetime(),
   updated_at: z.iso.datetime(),
 });
@@ -58,6 +59,7 @@ export const toWireOverride = (row: CustomerOverride): z.infer<typeof wireOverri
   provider: row.provider,
   model: row.model,
   enabled: row.enabled,
+  version: row.version,
   created_at: row.createdAt,
   updated_at: row.updatedAt,
 });

@@ -133,6 +133,10 @@ export const wireProvider = z.object({
   name: z.string(),
   type: providerType,
   api_key_hint: z.string().nullable().describe('The last four characters of the key.'),
+  previous_key_until: z.iso
+    .datetime()
+    .nullable()
+    .describe('Until then calls fall back on the key before the last rotation; null: there is none.'),
   base_url: z.string().nullable(),
   default_model: z.string(),
   models: z.array(z.string()),
@@ -144,6 +148,8 @@ export const wireProvider = z.object({
   timeout_ms: z.int().nullable(),
   max_retries: z.int(),
   pricing: providerPricing.nullable(),
+  stand_in: z.boolean().describe('Made by `npm start`, with made-up answers: asked only while no real provider is enabled.'),
+  version: z.int().describe('Grows with every change; in quotes it is the `ETag`.'),
   created_at: z.iso.datetime(),
   updated_at: z.iso.datetime(),
 });
@@ -154,6 +160,8 @@ export const toWireProvider = (row: ProviderConfig): WireProvider => ({
   name: row.name,
   type: row.type,
   api_key_hint: row.apiKeyHint,
+  previous_key_until:
+    row.previousKeyUntil !== null && Date.parse(row.previousKeyUntil) > Date.now() ? row.previousKeyUntil : null,
   base_url: row.baseUrl,
   default_model: row.defaultModel,
   models: row.models,
@@ -165,6 +173,8 @@ export const toWireProvider = (row: ProviderConfig): WireProvider => ({
   timeout_ms: row.timeoutMs,
   max_retries: row.maxRetries,
   pricing: row.pricing,
+  stand_in: row.standIn,
+  version: row.version,
   created_at: row.createdAt,
   updated_at: row.updatedAt,
 });

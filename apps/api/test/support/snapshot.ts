@@ -9,6 +9,8 @@ export function provider(name: string, changes: Partial<ProviderConfig> = {}): P
     type: 'openai',
     apiKeyCiphertext: null,
     apiKeyHint: null,
+    previousKeyCiphertext: null,
+    previousKeyUntil: null,
     baseUrl: null,
     defaultModel: `${name}-default`,
     models: [],
@@ -20,6 +22,7 @@ export function provider(name: string, changes: Partial<ProviderConfig> = {}): P
     timeoutMs: null,
     maxRetries: 1,
     pricing: null,
+    standIn: false,
     version: 1,
     createdAt: NOW,
     updatedAt: NOW,
@@ -34,7 +37,8 @@ export function override(
   changes: Partial<CustomerOverride> = {},
 ): CustomerOverride {
   const id = `${customerId}/${service}`;
-  return { id, customerId, service, provider: target, model: null, enabled: true, createdAt: NOW, updatedAt: NOW, ...changes };
+  const row = { id, customerId, service, provider: target, model: null, enabled: true, version: 1 };
+  return { ...row, createdAt: NOW, updatedAt: NOW, ...changes };
 }
 
 export const snapshot = (providers: ProviderConfig[], overrides: CustomerOverride[] = []): ConfigSnapshot => ({

@@ -16,7 +16,7 @@ export interface OverrideInput {
 export const withProviderName = { provider: { select: { name: true } } } as const;
 
 export function toOverride(row: OverrideRow & { provider: { name: string } }): CustomerOverride {
-  const { id, customerId, service, model, enabled, provider, createdAt, updatedAt } = row;
+  const { id, customerId, service, model, enabled, provider, version, createdAt, updatedAt } = row;
   const times = { createdAt: createdAt.toISOString(), updatedAt: updatedAt.toISOString() };
-  return { id, customerId, service, provider: provider.name, model, enabled, ...times };
+  return { id, customerId, service, provider: provider.name, model, enabled, version, ...times };
 }

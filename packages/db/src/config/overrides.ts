@@ -6,7 +6,7 @@ import { readCursor, toPage, type Page, type PageRequest } from '../page.js';
 import type { AuditEntry } from '../audit/audited.js';
 import { changeConfig } from './config-state.js';
 import { toOverride, withProviderName, type OverrideInput } from './override-rows.js';
-import { demandRowId, newRowId, notFound } from './row-ids.js';
+import { changedMeanwhile, demandRowId, newRowId, notFound } from './row-ids.js';
 
 /**
  * Stores an override.
@@ -24,31 +24,53 @@ export async function createOverride(db: ActingDb, input: OverrideInput): Promis
   return create.catch(refuseTakenPair);
 }
 
-/** Changes what the patch names. @throws GatewayError `not_found`, `invalid_request` or `conflict`, as {@link createOverride}. */
-export async function updateOverride(db: ActingDb, id: string, patch: Partial<OverrideInput>): Promise<CustomerOverride> {
+export interface OverrideChange extends Partial<OverrideInput> {
+  /** The version that the caller has seen. */
+  ifVersion?: number | undefined;
+}
+
+/** Changes what the patch names. @throws GatewayError `not_found`, `precondition_failed`; `invalid_request` or `conflict`, as {@link createOverride}. */
+export async function updateOverride(
+  db: ActingDb,
+  id: string,
+  { ifVersion, ...patch }: OverrideChange,
+): Promise<CustomerOverride> {
   demandRowId(id, 'override');
   const { provider, ...columns } = patch;
   const update = changeConfig(db, async (tx) => {
-    const before = await tx.customerOverride.findUnique({ where: { id }, include: withProviderName });
-    if (!before) throw notFound('override', id);
+    const before = await readForChange(tx, id, ifVersion);
     refuseNobody({ ...before, ...columns });
     const target = provider === undefined ? {} : { providerId: await providerIdOf(tx, provider) };
-    const data = { ...columns, ...target, updatedAt: new Date() };
+    const data = { ...columns, ...target, version: { increment: 1 }, updatedAt: new Date() };
     const row = toOverride(await tx.customerOverride.update({ where: { id }, data, include: withProviderName }));
     return { result: row, entries: [overrideEntry('update', toOverride(before), row)] };
   });
   return update.catch(refuseTakenPair);
 }
 
-/** @throws GatewayError `not_found`. */
-export async function deleteOverride(db: ActingDb, id: string): Promise<void> {
+/** @throws GatewayError `not_found`, `precondition_failed`. */
+export async function deleteOverride(db: ActingDb, id: string, { ifVersion }: { ifVersion?: number } = {}): Promise<void> {
   demandRowId(id, 'override');
   await changeConfig(db, async (tx) => {
-    const before = await tx.customerOverride.findUnique({ where: { id }, include: withProviderName });
-    if (!before) throw notFound('override', id);
+    const before = await readForChange(tx, id, ifVersion);
     await tx.customerOverride.delete({ where: { id } });
     return { result: undefined, entries: [overrideEntry('delete', toOverride(before), null)] };
   });
+}
+
+/** Deletes those that point at a provider, which goes with them. @returns what to record. */
+export async function deleteOverridesOf(tx: Queryable, providerId: string): Promise<AuditEntry[]> {
+  const rows = await tx.customerOverride.findMany({ where: { providerId }, include: withProviderName });
+  await tx.customerOverride.deleteMany({ where: { providerId } });
+  return rows.map((row) => overrideEntry('delete', toOverride(row), null));
+}
+
+/** The row as it stands; nobody changes it before the transaction ends, see changeConfig. */
+async function readForChange(tx: Queryable, id: string, ifVersion: number | undefined) {
+  const row = await tx.customerOverride.findUnique({ where: { id }, include: withProviderName });
+  if (!row) throw notFound('override', id);
+  if (ifVersion !== undefined && row.version !== ifVersion) throw changedMeanwhile('override');
+  return row;
 }
 
 /** @throws GatewayError `not_found`. */

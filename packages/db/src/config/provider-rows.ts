@@ -19,6 +19,8 @@ export interface ProviderInput {
   timeoutMs: number | null;
   maxRetries: number;
   pricing: ProviderPricing | null;
+  /** Unless told, a provider that is given a key, a URL or a type is a real one. */
+  standIn?: boolean;
 }
 
 /** Does this build understand the row? During a rolling update one may stand there that only the next build does. */
@@ -31,6 +33,7 @@ export function toProvider(row: ProviderRow): ProviderConfig {
     ...row,
     type: providerType.parse(row.type),
     pricing: providerPricing.nullable().parse(row.pricing),
+    previousKeyUntil: row.previousKeyUntil?.toISOString() ?? null,
     createdAt: row.createdAt.toISOString(),
     updatedAt: row.updatedAt.toISOString(),
   };
@@ -39,12 +42,17 @@ export function toProvider(row: ProviderRow): ProviderConfig {
 /** The columns that a change sets: those that it names. */
 export function toColumns<T extends Partial<ProviderInput>>(keys: EncryptionKeys, id: string, input: T) {
   const { apiKey, pricing, ...plain } = input;
+  const becomesReal = [apiKey, input.baseUrl, input.type].some((each) => each !== undefined);
   return {
+    ...(becomesReal ? { standIn: false } : {}),
     ...plain,
-    ...(apiKey === undefined ? {} : keyColumns(keys, id, apiKey)),
+    ...(apiKey === undefined ? {} : { ...keyColumns(keys, id, apiKey), ...NO_PREVIOUS_KEY }),
     ...(pricing === undefined ? {} : { pricing: pricing ?? Prisma.DbNull }),
   };
 }
+
+/** A key that is simply replaced is not wanted any more: who changes the host enters a key, and the old one must not follow to it. */
+const NO_PREVIOUS_KEY = { previousKeyCiphertext: null, previousKeyUntil: null };
 
 /** Enough to recognise a key by; no vendor's keys are so short that this gives one away. */
 const HINT_LENGTH = 4;

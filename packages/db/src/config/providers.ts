@@ -6,8 +6,9 @@ import type { EncryptionKeys } from '../encryption.js';
 import { readCursor, toPage, type Page, type PageRequest } from '../page.js';
 import type { AuditEntry } from '../audit/audited.js';
 import { changeConfig } from './config-state.js';
+import { deleteOverridesOf } from './overrides.js';
 import { toColumns, toProvider, type ProviderInput } from './provider-rows.js';
-import { demandRowId, newRowId, notFound } from './row-ids.js';
+import { changedMeanwhile, demandRowId, newRowId, notFound } from './row-ids.js';
 
 /** Stores a provider, its key encrypted. @throws GatewayError `conflict` when the name is taken. */
 export async function createProvider(db: ActingDb, keys: EncryptionKeys, input: ProviderInput): Promise<ProviderConfig> {
@@ -25,7 +26,7 @@ export interface ProviderChange extends Partial<ProviderInput> {
   ifVersion?: number;
 }
 
-/** Changes what the patch names. @throws GatewayError `not_found`; `conflict` when the new name is taken, or the row has changed meanwhile. */
+/** Changes what the patch names. @throws GatewayError `not_found`; `conflict` when the new name is taken; `precondition_failed` when the row has changed meanwhile. */
 export async function updateProvider(
   db: ActingDb,
   keys: EncryptionKeys,
@@ -35,28 +36,37 @@ export async function updateProvider(
   demandRowId(id, 'provider');
   const data = { ...toColumns(keys, id, patch), version: { increment: 1 }, updatedAt: new Date() };
   const update = changeConfig(db, async (tx) => {
-    const before = await tx.providerConfig.findUnique({ where: { id } });
-    if (!before) throw notFound('provider', id);
-    const [row] = await tx.providerConfig.updateManyAndReturn({ where: { id, version: ifVersion }, data });
-    if (row) return { result: toProvider(row), entries: [providerEntry('update', before, toProvider(row))] };
-    throw new GatewayError(
-      'conflict',
-      'the provider was changed by somebody else meanwhile: read it again and repeat the change',
-    );
+    const before = await readForChange(tx, id, ifVersion);
+    const row = toProvider(await tx.providerConfig.update({ where: { id }, data }));
+    return { result: row, entries: [providerEntry('update', before, row)] };
   });
   return update.catch((error: unknown) => refuseTakenName(error, patch.name));
 }
 
-/** @throws GatewayError `not_found`; `conflict`, naming them, while overrides point at the provider. */
-export async function deleteProvider(db: ActingDb, id: string): Promise<void> {
+export interface Deletion {
+  /** The version that the caller has seen. */
+  ifVersion?: number;
+  /** Removes the overrides that point at it as well. */
+  force?: boolean;
+}
+
+/** @throws GatewayError `not_found`; `precondition_failed`; `conflict`, naming them, while overrides point at the provider and it is not forced. */
+export async function deleteProvider(db: ActingDb, id: string, { ifVersion, force = false }: Deletion = {}): Promise<void> {
   demandRowId(id, 'provider');
   await changeConfig(db, async (tx) => {
-    await refuseWhileUsed(tx, id);
-    const before = await tx.providerConfig.findUnique({ where: { id } });
-    if (!before) throw notFound('provider', id);
+    const before = await readForChange(tx, id, ifVersion);
+    const overrides = force ? await deleteOverridesOf(tx, id) : await refuseWhileUsed(tx, id);
     await tx.providerConfig.delete({ where: { id } });
-    return { result: undefined, entries: [providerEntry('delete', before, null)] };
+    return { result: undefined, entries: [...overrides, providerEntry('delete', before, null)] };
   });
+}
+
+/** The row as it stands; nobody changes it before the transaction ends, see changeConfig. */
+async function readForChange(tx: Queryable, id: string, ifVersion: number | undefined) {
+  const row = await tx.providerConfig.findUnique({ where: { id } });
+  if (!row) throw notFound('provider', id);
+  if (ifVersion !== undefined && row.version !== ifVersion) throw changedMeanwhile('provider');
+  return row;
 }
 
 /** @throws GatewayError `not_found`. */
@@ -103,10 +113,10 @@ function refuseTakenName(error: unknown, name: string | undefined): never {
 }
 
 /** The foreign key refuses too; this says which overrides are in the way. No other change can come between, see changeConfig. */
-async function refuseWhileUsed(tx: Queryable, providerId: string): Promise<void> {
+async function refuseWhileUsed(tx: Queryable, providerId: string): Promise<[]> {
   const shown = 20;
   const overrides = await tx.customerOverride.findMany({ where: { providerId }, orderBy: { id: 'asc' }, take: shown });
-  if (overrides.length === 0) return;
+  if (overrides.length === 0) return [];
   const count = await tx.customerOverride.count({ where: { providerId } });
   const details = overrides.map(({ id, customerId, service }) => ({
     path: `overrides.${id}`,
@@ -114,7 +124,7 @@ async function refuseWhileUsed(tx: Queryable, providerId: string): Promise<void>
   }));
   throw new GatewayError(
     'conflict',
-    `${count} override${count === 1 ? ' points' : 's point'} at this provider; change or delete them first`,
+    `${count} override${count === 1 ? ' points' : 's point'} at this provider; change or delete them first, or remove all with ?force=true`,
     {
       details,
     },

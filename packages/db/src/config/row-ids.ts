@@ -13,6 +13,10 @@ export function demandRowId(id: string, what: string): void {
 export const notFound = (what: string, id: string): GatewayError =>
   new GatewayError('not_found', `no ${what} has the id ${id.slice(0, 64)}`);
 
+/** Somebody else was faster: the change was checked against a row that is no more. */
+export const changedMeanwhile = (what: string): GatewayError =>
+  new GatewayError('precondition_failed', `the ${what} has been changed by somebody else: look at it and repeat the change`);
+
 /** UUID version 7 (RFC 9562): 48 bits of milliseconds, then chance, so that newer rows sort after older ones. */
 export function newRowId(): string {
   const bytes = randomBytes(16);
