@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { createTestDatabase, type TestDatabase } from '@llm-gateway/local-services';
 import pg from 'pg';
 import { closeDatabase, findDrift, migrate, openDatabase, usageSummary } from '../src/index.js';
@@ -91,6 +91,9 @@ describe('migrate', () => {
     await expect(migrate('postgresql://u:p@127.0.0.1:1/db')).rejects.toMatchObject({ code: 'unavailable' });
   });
 });
+
+/** Migrations take their time on a machine that does other things as well. */
+jest.setTimeout(30_000);
 
 describe('the migrations', () => {
   it('carry the rows of unpartitioned tables over, into their months and their sums', async () => {
