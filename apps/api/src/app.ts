@@ -14,6 +14,8 @@ import { healthRouter } from './health/router.js';
 import { errorHandler, notFound } from './http/errors.js';
 import { readJson } from './http/read-json.js';
 import { requestId } from './http/request-id.js';
+import { countRequests } from './metrics/request-metrics.js';
+import { metricsRouter } from './metrics/router.js';
 import { overridesRouter } from './overrides/router.js';
 import { providersRouter } from './providers/router.js';
 import { routesRouter } from './routing/explain.js';
@@ -30,6 +32,7 @@ export function mounts(deps: Deps): Mount[] {
   const { generate, jobs } = deps.routers;
   return [
     { path: '/health', access: 'public', router: healthRouter(deps) },
+    ...(deps.metrics ? [{ path: '/metrics', access: 'own' as const, router: metricsRouter(deps.metrics) }] : []),
     { path: '/openapi.json', access: 'public', router: openApiRouter() },
     { path: '/docs', access: 'public', router: docsRouter() },
     { path: '/api/v1/generate', access: 'generate', router: generate },
@@ -49,13 +52,15 @@ export function mounts(deps: Deps): Mount[] {
 export function createApp(deps: Deps): Application {
   const app = express();
   app.disable('x-powered-by').disable('etag').set('trust proxy', false);
+  const routes = mounts(deps);
+  app.use(countRequests(routes.map(({ path }) => path)));
   app.use(requestId);
   app.use(
     helmet({ contentSecurityPolicy: { useDefaults: false, directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } } }),
   );
   // Default deny: below /api nothing answers without a key, not even that there is no such path.
   app.use('/api', authenticate(deps.keys));
-  for (const mount of mounts(deps)) attach(app, mount, deps);
+  for (const mount of routes) attach(app, mount, deps);
   app.use(notFound);
   app.use(errorHandler(deps.logger));
   return app;

@@ -1,6 +1,6 @@
 /** Puts together what one API replica runs on: connections, reply channel, lane monitor, configuration, and the two routers of the main job. */
 import type { Db, EncryptionKeys } from '@llm-gateway/db';
-import { BudgetBook, ConfigWatcher, endAbandoned, POISONED, ProviderPool } from '@llm-gateway/engine';
+import { BudgetBook, ConfigWatcher, endAbandoned, POISONED, ProviderPool, type MetricsSources } from '@llm-gateway/engine';
 import type { EgressRules } from '@llm-gateway/providers';
 import {
   Belt,
@@ -31,6 +31,7 @@ export interface Replica {
   lanes: LaneMonitor;
   belt: Belt;
   budgets: BudgetBook;
+  metricsSources: MetricsSources;
   close(): Promise<void>;
 }
 
@@ -55,7 +56,9 @@ export async function composeReplica({ apiId, db, logger, encryptionKeys, egress
   const store = new RequestStore(redis);
   const budgets = new BudgetBook({ ledger: new BudgetLedger(redis), db, current: () => config.current() });
   const belt = new Belt({ redisUrl: env.REDIS_URL, role: 'fail-fast', redis, logger });
-  const lanes = new LaneMonitor(new LaneHealth(redis), () => config.current().providers.map((provider) => provider.name));
+  const health = new LaneHealth(redis);
+  const providerNames = () => config.current().providers.map((provider) => provider.name);
+  const lanes = new LaneMonitor(health, providerNames);
   const replies = new ReplyBus({ apiId, subscriber, store, logger, onStuck: (requestId) => endIfDead(deps, requestId) });
   const deps: GenerateDeps = {
     apiId,
@@ -90,7 +93,9 @@ export async function composeReplica({ apiId, db, logger, encryptionKeys, egress
     await belt.close().catch(() => undefined);
     for (const client of new Set([redis, subscriber, cacheRedis])) client.disconnect();
   };
-  return { routers: { generate: generateRouter(deps), jobs: jobsRouter(deps) }, config, lanes, belt, budgets, close };
+  const metricsSources = { redis, lanes: health, providers: providerNames };
+  const routers = { generate: generateRouter(deps), jobs: jobsRouter(deps) };
+  return { routers, config, lanes, belt, budgets, metricsSources, close };
 }
 
 /** A job that BullMQ failed without running it sends no reply: whoever waits looks at the job itself. */

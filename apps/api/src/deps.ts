@@ -8,6 +8,7 @@ import type { KeyStore } from './auth/caller.js';
 import type { BoardQueue } from './board/board.js';
 import type { Env } from './env.js';
 import type { LaneMonitor } from './lanes/lane-monitor.js';
+import type { MetricsAccess } from './metrics/router.js';
 
 export interface Queues {
   /** One for each configured provider. */
@@ -23,6 +24,8 @@ export interface Deps {
   keys: KeyStore;
   encryptionKeys: EncryptionKeys;
   egress: EgressRules;
+  /** Who may read `/metrics` beside the API; null: it is not there. */
+  metrics: MetricsAccess | null;
   logger: Logger;
   env: Pick<Env, 'MAX_BODY_BYTES'>;
   /** The main job's routers, which have dependencies of their own. */

@@ -16,6 +16,8 @@ export const apiEnv = z
     CACHE_TTL_SECONDS: wholeNumber(1, 31_536_000).default(3_600),
     /** Requests that this process may serve itself at a time while Redis or a lane's workers are down; 0: none. */
     DIRECT_MODE_MAX_CONCURRENCY: wholeNumber(0, 10_000).default(64),
+    /** A listener for `/metrics` alone; unset: none. */
+    METRICS_PORT: wholeNumber(0, 65_535).optional(),
     EGRESS_ALLOW: parsedBy<EgressRules>(parseEgressAllow).prefault(''),
     /** A price table kept by `prices:refresh`; unset: the bundled one. */
     PRICES_FILE: z.string().optional(),

@@ -1,4 +1,5 @@
 import { closeDatabase, openDatabase } from '@llm-gateway/db';
+import { addProcessMetrics, renderMetrics, serveMetrics, type MetricsListener } from '@llm-gateway/engine';
 import { newInstanceId, type Logger } from '@llm-gateway/shared';
 import { createApp } from './app.js';
 import { environmentKeys } from './auth/environment-keys.js';
@@ -22,12 +23,18 @@ export async function startApi(env: Env, logger: Logger): Promise<RunningApi> {
   const { config, lanes, belt, budgets, routers } = replica;
   const queues = { boardQueues: () => config.current().providers.map((provider) => belt.queue(provider.name)) };
   const keys = environmentKeys(env.SERVICE_KEYS, env.ADMIN_KEYS);
-  const deps: Deps = { db, config, budgets, lanes, queues, keys, encryptionKeys, egress, logger, env, routers };
+  const render = () => renderMetrics(replica.metricsSources);
+  const metrics = env.METRICS_TOKEN === undefined ? null : { token: env.METRICS_TOKEN, render };
+  if (metrics) addProcessMetrics();
+  const deps: Deps = { db, config, budgets, lanes, queues, keys, encryptionKeys, egress, metrics, logger, env, routers };
+  let listener: MetricsListener | null = null;
   const close = async (): Promise<void> => {
+    listener?.close();
     await replica.close();
     await closeDatabase(db);
   };
   try {
+    listener = await listenForMetrics(env, render, logger);
     const server = await serve(createApp(deps), { port: env.PORT, host: env.HOST });
     const stop = async (): Promise<void> => {
       const finished = await server.drain(env.SHUTDOWN_TIMEOUT_MS);
@@ -39,4 +46,13 @@ export async function startApi(env: Env, logger: Logger): Promise<RunningApi> {
     await close();
     throw error;
   }
+}
+
+/** A listener for metrics alone, where one is asked for. */
+async function listenForMetrics(env: Env, render: () => Promise<string>, logger: Logger): Promise<MetricsListener | null> {
+  const { METRICS_PORT: port, METRICS_HOST: host, METRICS_TOKEN: token } = env;
+  if (port === undefined) return null;
+  const listener = await serveMetrics({ port, host, token, render });
+  logger.info({ metricsPort: listener.port, host }, 'metrics can be read');
+  return listener;
 }

@@ -23,6 +23,8 @@ const workerEnv = z.object({
   WEBHOOK_SECRET: parsedBy(parseWebhookSecrets).optional(),
   /** Days for which rows of usage are kept, by whole months; unset: for ever. Their sums stay. */
   USAGE_RETENTION_DAYS: wholeNumber(1, 36_500).optional(),
+  /** A listener for `/metrics` alone; unset: none. Not METRICS_PORT, for the API may run on the same host. */
+  WORKER_METRICS_PORT: wholeNumber(0, 65_535).optional(),
   /** A price table kept by `prices:refresh`; unset: the bundled one. */
   PRICES_FILE: z.string().optional(),
 });

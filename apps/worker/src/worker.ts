@@ -7,6 +7,8 @@ import {
   endAbandoned,
   POISONED,
   ProviderPool,
+  renderMetrics,
+  serveMetrics,
   startAlertDelivery,
   startBudgetWatch,
   startPartitionCare,
@@ -14,6 +16,7 @@ import {
   UNREADABLE,
   UsageWriter,
   type EngineDeps,
+  type MetricsSources,
 } from '@llm-gateway/engine';
 import {
   Belt,
@@ -60,6 +63,12 @@ export function makeWorker(env: Env, workerId: string, logger: Logger): Worker {
   const start = async (): Promise<void> => {
     if (stopping) return;
     setInterval(() => void writeFile(env.HEALTH_FILE, String(Date.now())).catch(() => undefined), ALIVE_EVERY_MS);
+    // Before all that waits: what is missing is to be seen there.
+    await listenForMetrics(
+      env,
+      { redis, lanes: deps.lanes, providers: () => current().providers.map(({ name }) => name) },
+      logger,
+    );
     onCancellation(subscriber, (requestId) => lanes.cancel(requestId));
     config.onChange((snapshot) => {
       if (!stopping) lanes.follow(snapshot);
@@ -91,6 +100,14 @@ export function makeWorker(env: Env, workerId: string, logger: Logger): Worker {
     connections.disconnect();
   };
   return { start, stop };
+}
+
+/** Listens until the process ends. */
+async function listenForMetrics(env: Env, sources: MetricsSources, logger: Logger): Promise<void> {
+  const { WORKER_METRICS_PORT: port, METRICS_HOST: host, METRICS_TOKEN: token } = env;
+  if (port === undefined) return;
+  const listener = await serveMetrics({ port, host, token, render: () => renderMetrics(sources) });
+  logger.info({ metricsPort: listener.port, host }, 'metrics can be read');
 }
 
 interface Parts {

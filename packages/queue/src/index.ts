@@ -22,4 +22,5 @@ export { Flights, type IdempotencyRecord } from './request/flights.js';
 export { outcomeError, type ErrorOutcome, type OkOutcome, type Outcome } from './request/outcome.js';
 export { ReplyBus } from './request/reply-bus.js';
 export { RequestStore, type Finish, type OpenReply, type StoredRequest } from './request/request-store.js';
+export { usageBacklog, type UsageBacklog } from './usage/usage-backlog.js';
 export { appendUsage, UsageReader, type UsageEntry } from './usage/usage-stream.js';

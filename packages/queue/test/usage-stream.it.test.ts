@@ -1,6 +1,6 @@
 import { afterAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { allShards, newRequestId, type UsageEvent } from '@llm-gateway/shared';
-import { appendUsage, UsageReader, type Redis } from '../src/index.js';
+import { appendUsage, usageBacklog, UsageReader, type Redis } from '../src/index.js';
 import { keys } from '../src/keys.js';
 import { logger, startHarness, type Harness } from './harness.js';
 
@@ -63,5 +63,20 @@ describe('the usage stream', () => {
     const entries = await (await reader('one')).read(10, 10);
     expect(entries.map((entry) => entry.event)).toEqual([EVENT]);
     expect(await admin.xlen(`${stream}:dead`)).toBe(1);
+  });
+
+  it("tells how much waits, a reader's batch included, for how long, and what was refused", async () => {
+    expect(await usageBacklog(admin)).toEqual({ waiting: 0, oldestMs: 0, dead: 0 });
+    const [first, second] = allShards();
+    await admin.xadd(keys.usage(first as string), `${Date.now() - 90_000}-0`, 'e', JSON.stringify(EVENT));
+    for (let i = 0; i < 4; i++) await admin.xadd(keys.usage(second as string), '*', 'e', JSON.stringify(EVENT));
+    const one = await reader('one');
+    const entries = await one.read(100, 10);
+    const waiting = await usageBacklog(admin);
+    expect(waiting).toEqual({ waiting: 5, oldestMs: expect.any(Number), dead: 0 });
+    expect(Math.round(waiting.oldestMs / 10_000)).toBe(9);
+    await one.bury(entries[0]!, 'refused');
+    await one.acknowledge(entries.slice(1));
+    expect(await usageBacklog(admin)).toEqual({ waiting: 0, oldestMs: 0, dead: 1 });
   });
 });

@@ -42,12 +42,19 @@ export const keyList = z
       .min(1),
   );
 
+/** A secret that a machine shows, long enough not to be guessed. */
+const machineToken = z.string().regex(/^[\x21-\x7e]{16,512}$/, 'must be 16 to 512 characters of printable ASCII without spaces');
+
 /** What every process of the gateway is told alike: a replica that reads one of these differently is in another gateway. */
 export const gatewaySettings = {
   DATABASE_URL: postgresUrl,
   REDIS_URL: redisUrl.default('redis://127.0.0.1:6379/3'),
   /** Unset: the cache is where the queues are. */
   CACHE_REDIS_URL: redisUrl.optional(),
+  /** Shown by whoever reads `/metrics`, as a Bearer token. */
+  METRICS_TOKEN: machineToken.optional(),
+  /** Where the listeners for metrics alone listen, where they are asked for by their ports. */
+  METRICS_HOST: z.string().default('127.0.0.1'),
   SHUTDOWN_TIMEOUT_MS: wholeNumber(0, 3_600_000).default(30_000),
   LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
 };

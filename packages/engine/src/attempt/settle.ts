@@ -3,6 +3,7 @@ import type { LaneResult } from '@llm-gateway/queue';
 import { inputTokens, ProviderError, type UsageAttempt } from '@llm-gateway/shared';
 import { finish, keepFor } from '../finish/finish.js';
 import { okOutcome, type Trouble } from '../finish/outcome-of.js';
+import { countAttempt } from '../metrics/attempt-metrics.js';
 import { closeFailed, closeOk } from './attempt-row.js';
 import { callProvider } from './call-provider.js';
 import { afterFailure, pauseMs } from './decide.js';
@@ -37,6 +38,7 @@ export async function callAndSettle(
   if (answer instanceof ProviderError) return settleFailure(run, [...earlier, closeFailed(opened, answer)], answer);
 
   const closed = closeOk(opened, provider.config, answer);
+  countAttempt(closed);
   const all = [...earlier, closed];
   const outcome = okOutcome(payload.head, all, answer);
   const keep = keepFor(payload, provider.config, outcome);
@@ -48,6 +50,7 @@ async function settleFailure({ deps, payload, provider }: Run, attempts: UsageAt
   const { fault, retryAfterMs, httpStatus } = error;
   const { name, maxRetries } = provider.config;
   const closed = attempts.at(-1) as UsageAttempt;
+  countAttempt(closed);
   const callsHere = attempts.filter((row) => row.provider === name && row.status === 'error').length;
   if (fault === 'rate_limited') await deps.lanes.pause(name, Date.now() + pauseMs({ retryAfterMs, callsHere }));
   const decision = afterFailure({

@@ -3,6 +3,7 @@ import type { GenerateJobPayload, OkOutcome, Outcome, RequestHead } from '@llm-g
 import { nanoToUsd, type CacheStatus, type GenerateRequest, type ProviderConfig, type UsageAttempt } from '@llm-gateway/shared';
 import { cacheKey } from '../cache-key.js';
 import type { EngineDeps } from '../deps.js';
+import { countAttempt } from '../metrics/attempt-metrics.js';
 import { costOf, errorOutcome, timingsOf, wireAttempts, type Trouble } from './outcome-of.js';
 import { jobEvent } from './usage-log.js';
 
@@ -39,6 +40,8 @@ export async function finish(deps: FinishDeps, ending: Ending): Promise<boolean>
   });
   const released = head.flight === null ? Promise.resolve() : deps.flights.release(head.flight, head.id);
   const [first] = await Promise.all([ended, kept, released, settled]);
+  // Their own processes are gone: whoever ends the request counts them, once.
+  if (first) for (const attempt of attempts) if (attempt.status === 'abandoned') countAttempt(attempt);
   return first;
 }
 
