@@ -29,13 +29,15 @@ export interface Mount {
 }
 
 export function mounts(deps: Deps): Mount[] {
-  const { generate, jobs } = deps.routers;
+  const { generate, jobs, replay, bulkReplay } = deps.routers;
   return [
     { path: '/health', access: 'public', router: healthRouter(deps) },
     ...(deps.metrics ? [{ path: '/metrics', access: 'own' as const, router: metricsRouter(deps.metrics) }] : []),
     { path: '/openapi.json', access: 'public', router: openApiRouter() },
     { path: '/docs', access: 'public', router: docsRouter() },
     { path: '/api/v1/generate', access: 'generate', router: generate },
+    { path: '/api/v1/jobs/replay', access: 'admin', router: bulkReplay },
+    { path: '/api/v1/jobs/:id/replay', access: 'admin', router: replay },
     { path: '/api/v1/jobs', access: 'generate', router: jobs },
     { path: '/api/v1/providers', access: 'admin', router: providersRouter(deps) },
     { path: '/api/v1/overrides', access: 'admin', router: overridesRouter(deps) },

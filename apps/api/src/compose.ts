@@ -1,4 +1,4 @@
-/** Puts together what one API replica runs on: connections, reply channel, lane monitor, configuration, and the two routers of the main job. */
+/** Puts together what one API replica runs on: connections, reply channel, lane monitor, configuration, and the routers of the main job. */
 import type { Db, EncryptionKeys } from '@llm-gateway/db';
 import { BudgetBook, ConfigWatcher, endAbandoned, POISONED, ProviderPool, type MetricsSources } from '@llm-gateway/engine';
 import type { EgressRules } from '@llm-gateway/providers';
@@ -8,6 +8,7 @@ import {
   connectRedis,
   evictionWarning,
   Flights,
+  KeptJobs,
   LaneHealth,
   ReplyBus,
   RequestStore,
@@ -16,17 +17,17 @@ import {
   type Redis,
 } from '@llm-gateway/queue';
 import type { Logger } from '@llm-gateway/shared';
-import type { Router } from 'express';
+import type { Deps } from './deps.js';
 import type { GenerateDeps } from './generate/deps.js';
 import { generateRouter } from './generate/router.js';
-import { jobsRouter } from './jobs/router.js';
+import { bulkReplayRouter, jobsRouter, replayRouter } from './jobs/router.js';
 import { LaneMonitor } from './lanes/lane-monitor.js';
 
 /** A start without Redis goes on after this: the process answers, and says so in its readiness. */
 const REDIS_AT_START_MS = 3_000;
 
 export interface Replica {
-  routers: { generate: Router; jobs: Router };
+  routers: Deps['routers'];
   config: ConfigWatcher;
   lanes: LaneMonitor;
   belt: Belt;
@@ -72,6 +73,7 @@ export async function composeReplica({ apiId, db, logger, encryptionKeys, egress
     config,
     cacheInOrder,
     flights: new Flights(redis),
+    kept: new KeptJobs(redis),
     cache: new ResponseCache(cacheRedis),
     providers: new ProviderPool({ current: () => config.current(), encryptionKeys, egressAllow }),
     logger,
@@ -94,7 +96,12 @@ export async function composeReplica({ apiId, db, logger, encryptionKeys, egress
     for (const client of new Set([redis, subscriber, cacheRedis])) client.disconnect();
   };
   const metricsSources = { redis, lanes: health, providers: providerNames };
-  const routers = { generate: generateRouter(deps), jobs: jobsRouter(deps) };
+  const routers = {
+    generate: generateRouter(deps),
+    jobs: jobsRouter(deps),
+    replay: replayRouter(deps),
+    bulkReplay: bulkReplayRouter(deps),
+  };
   return { routers, config, lanes, belt, budgets, metricsSources, close };
 }
 

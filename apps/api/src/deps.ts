@@ -29,5 +29,5 @@ export interface Deps {
   logger: Logger;
   env: Pick<Env, 'MAX_BODY_BYTES'>;
   /** The main job's routers, which have dependencies of their own. */
-  routers: { generate: Router; jobs: Router };
+  routers: { generate: Router; jobs: Router; replay: Router; bulkReplay: Router };
 }

@@ -3,6 +3,7 @@ import { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { Logger } from '@llm-gateway/shared';
 import { generateJob, type GenerateJobPayload } from './generate-job.js';
+import { RETIRE } from './jobs/scripts.js';
 import { keys } from './keys.js';
 import { bullConnection, type RedisRole } from './redis/connect.js';
 
@@ -15,6 +16,10 @@ export interface BeltOptions {
   role: RedisRole;
   redis: Redis;
   logger: Logger;
+}
+
+interface ScriptedRedis extends Redis {
+  lgwRetire(job: string, waiting: string, delayed: string, failed: string, ...args: (string | number)[]): Promise<number>;
 }
 
 /** Jobs of this process that the queue's length may not show yet. */
@@ -30,6 +35,7 @@ export class Belt {
   readonly #arrivals = new Map<string, Arrivals>();
 
   constructor(options: BeltOptions) {
+    options.redis.defineCommand('lgwRetire', { numberOfKeys: 4, lua: RETIRE });
     this.#options = options;
   }
 
@@ -97,6 +103,23 @@ export class Belt {
     return (await this.queue(provider).remove(generateJob.jobId(requestId, hop))) === 1;
   }
 
+  /**
+   * Takes a waiting job out and keeps it among the failed ones, where it can be listed and run again.
+   * @param reason `code: words`, shown on the board. @returns false when it is not there, or a worker holds it.
+   */
+  async retire(provider: string, requestId: string, hop: number, reason: string): Promise<boolean> {
+    const id = generateJob.jobId(requestId, hop);
+    const [job, waiting, delayed, failed] = [id, 'prioritized', 'delayed', 'failed'].map((part) => keys.bull(provider, part)) as [
+      string,
+      string,
+      string,
+      string,
+    ];
+    const { count } = generateJob.options.removeOnFail;
+    const redis = this.#options.redis as ScriptedRedis;
+    return (await redis.lgwRetire(job, waiting, delayed, failed, id, reason, Date.now(), count)) === 1;
+  }
+
   /** BullMQ's own object, for the board. */
   queue(provider: string): Queue {
     const known = this.#queues.get(provider);
@@ -108,6 +131,8 @@ export class Belt {
     });
     queue.on('error', (error) => this.#options.logger.debug({ err: error, provider }, 'queue connection failed, reconnecting'));
     this.#queues.set(provider, queue);
+    // Only the jobs of a provider that is deleted later would be missed without it.
+    void this.#options.redis.sadd(keys.lanes, provider).catch(() => undefined);
     return queue;
   }
 

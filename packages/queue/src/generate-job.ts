@@ -27,9 +27,12 @@ export const requestHead = z.object({
   /** The candidates' providers, in order: with the request's hop they tell which queue holds its job. */
   lanes: z.array(z.string()),
   relatedTo: z.string().nullable(),
+  /** The request that this one runs again. */
+  replayOf: z.string().optional(),
 });
 export type RequestHead = z.infer<typeof requestHead>;
 
+/** The head stands right before the request: lists read it without parsing the prompt (jobs/scripts.ts). */
 export const generateJobPayload = z.object({
   /** Grows with a change that a worker of the previous build must not carry out. Such a worker leaves the job to a newer one. */
   v: z.literal(1),
@@ -49,7 +52,8 @@ export const generateJob = {
   options: {
     attempts: 1,
     removeOnComplete: { age: 3_600, count: 1_000 },
-    removeOnFail: { age: 604_800, count: 1_000 },
+    /** Failed jobs can be replayed for a week. Their bytes are bounded by the sweep of jobs/sweep-jobs.ts. */
+    removeOnFail: { age: 604_800, count: 10_000 },
     stackTraceLimit: 0,
   },
   /** A killed worker's job runs again within lock + stalled interval; twice at most, then it is failed as poison. */

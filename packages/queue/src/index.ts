@@ -13,6 +13,7 @@ export { ResponseCache, type CacheEntry } from './cache/response-cache.js';
 export { broadcastCancellation, onCancellation } from './cancellations.js';
 export { announceConfigChange, onConfigChange, readConfigMirror, writeConfigMirror } from './config-channel.js';
 export { generateJob, type GenerateJobPayload, type RequestHead } from './generate-job.js';
+export { KeptJobs, type JobRef, type KeptJob, type Shelf } from './jobs/kept-jobs.js';
 export { LaneWorker, type LaneResult } from './lane-worker.js';
 export { readAllowance, type Allowance } from './lanes/allowance.js';
 export { LaneHealth, type LaneCheck, type LaneStatus } from './lanes/lane-health.js';

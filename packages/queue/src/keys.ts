@@ -36,6 +36,8 @@ export const keys = {
   configChanged: 'lgw:config:changed',
   configMirror: 'lgw:config:mirror',
 
+  /** Set: every provider that has ever had a queue; those of deleted ones may still hold jobs. */
+  lanes: 'lgw:lanes',
   pause: laneKey('pause'),
   circuit: laneKey('circuit'),
   fails: laneKey('fails'),
@@ -43,4 +45,6 @@ export const keys = {
   workers: laneKey('workers'),
   /** BullMQ's prefix for one provider's queue. */
   queuePrefix: (provider: string) => `{lgw.${provider}}`,
+  /** What BullMQ keeps of one provider's queue: its sets by their names, its jobs by their ids. */
+  bull: (provider: string, part: string) => `{lgw.${provider}}:generate.${provider}:${part}`,
 } as const;

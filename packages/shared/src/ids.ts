@@ -1,8 +1,16 @@
 import { createHash } from 'node:crypto';
-import { ulid } from 'ulid';
+import { decodeTime, ulid } from 'ulid';
 
 /** Ids are ours, sortable by time, and never the provider's. */
 export const newRequestId = (): string => `req_${ulid()}`;
+/** @returns when a request came in, which its id begins with (epoch ms); NaN for what is no id of ours. */
+export function requestTime(requestId: string): number {
+  try {
+    return decodeTime(requestId.slice('req_'.length));
+  } catch {
+    return NaN;
+  }
+}
 export const newAttemptId = (): string => `att_${ulid()}`;
 /** Names one process among its replicas. */
 export const newInstanceId = (kind: 'api' | 'worker'): string => `${kind}-${ulid()}`;

@@ -1,7 +1,7 @@
 import { generateRequest, generateResult } from '@llm-gateway/shared';
 import { z } from 'zod';
 import type { ZodOpenApiPathsObject } from 'zod-openapi';
-import { errorAnswer, operation } from './operation.js';
+import { operation } from './operation.js';
 
 const TAG = 'Generate';
 
@@ -28,26 +28,11 @@ const resultExample = {
   warnings: [],
 };
 
-const jobStatus = z.enum(['queued', 'active', 'completed', 'failed', 'cancelled']);
-
-const job = z
-  .object({
-    id: z.string(),
-    status: jobStatus,
-    position: z.int().optional().describe('Place in the queue, 1 first, while it waits.'),
-    result: generateResult.optional(),
-    error: errorAnswer.shape.error.optional(),
-    created_at: z.iso.datetime(),
-    finished_at: z.iso.datetime().optional(),
-  })
-  .meta({ id: 'Job' });
-
 const queued = z.object({
   id: z.string(),
   status: z.enum(['queued', 'completed']).describe('completed: the cache had the answer, the job holds it.'),
   position: z.int().nullable(),
 });
-const jobPath = z.object({ id: z.string().meta({ examples: [resultExample.id] }) });
 
 const requestHeaders = z.object({
   'Idempotency-Key': z.string().min(1).max(255).optional().describe('The same key and body within 24 h get the first result.'),
@@ -101,25 +86,6 @@ export const generatePaths: ZodOpenApiPathsObject = {
         'no_provider',
         'timeout',
       ],
-    }),
-  },
-  '/api/v1/jobs/{id}': {
-    get: operation({
-      tag: TAG,
-      summary: 'Read a job',
-      scope: 'generate',
-      path: jobPath,
-      ok: { status: 200, description: 'The job.', schema: job },
-      errors: ['not_found'],
-    }),
-    delete: operation({
-      tag: TAG,
-      summary: 'Cancel a job',
-      description: 'A waiting job leaves the queue; the provider call of an active one is aborted.',
-      scope: 'generate',
-      path: jobPath,
-      ok: { status: 202, description: 'The job as it is now.', schema: job },
-      errors: ['not_found'],
     }),
   },
 };

@@ -4,6 +4,7 @@ import { accessPaths } from './access-paths.js';
 import { adminPaths } from './admin-paths.js';
 import { budgetPaths } from './budget-paths.js';
 import { generatePaths } from './generate-paths.js';
+import { jobPaths } from './job-paths.js';
 import { usagePaths } from './usage-paths.js';
 
 const DESCRIPTION = [
@@ -17,7 +18,7 @@ export const openApiDocument = (): Document =>
   createDocument({
     openapi: '3.1.0',
     info: { title: 'LLM Gateway', version: '1', description: DESCRIPTION },
-    paths: { ...generatePaths, ...adminPaths, ...budgetPaths, ...accessPaths, ...usagePaths },
+    paths: { ...generatePaths, ...jobPaths, ...adminPaths, ...budgetPaths, ...accessPaths, ...usagePaths },
     components: {
       securitySchemes: {
         serviceKey: { type: 'apiKey', in: 'header', name: 'X-Service-Key' },

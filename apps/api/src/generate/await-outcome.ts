@@ -1,11 +1,13 @@
 /** Waiting for a request's outcome, until it comes, the deadline passes, or the caller hangs up. */
 import { endAbandoned } from '@llm-gateway/engine';
 import { broadcastCancellation, type Outcome } from '@llm-gateway/queue';
-import { GatewayError } from '@llm-gateway/shared';
+import { GatewayError, type ErrorCode } from '@llm-gateway/shared';
 import type { GenerateDeps } from './deps.js';
 
 /** A worker aborts its call at the deadline and then says so: its own word is better than ours. */
 const LAST_WORD_MS = 500;
+
+const NO_WORKER_FREE = { code: 'timeout', message: "the request's deadline passed before a worker was free" } as const;
 
 export class CallerGone extends Error {
   override readonly name = 'CallerGone';
@@ -52,9 +54,7 @@ async function atDeadline(deps: GenerateDeps, { requestId, owns }: Wait): Promis
     const missed = await deps.replies.lastLook(requestId);
     if (missed) return missed;
     if (!owns) await deps.store.leave(requestId, deps.apiId);
-    else if (await removeWaiting(deps, requestId)) {
-      await endAbandoned(deps, requestId, { code: 'timeout', message: "the request's deadline passed before a worker was free" });
-    }
+    else if (await removeWaiting(deps, requestId, NO_WORKER_FREE)) await endAbandoned(deps, requestId, NO_WORKER_FREE);
     const ended = await deps.replies.lastLook(requestId);
     if (ended) return ended;
   } catch (error) {
@@ -63,12 +63,20 @@ async function atDeadline(deps: GenerateDeps, { requestId, owns }: Wait): Promis
   throw timeout;
 }
 
-/** @returns true when the request's job was still waiting and is now out of the queue. */
-export async function removeWaiting(deps: GenerateDeps, requestId: string): Promise<boolean> {
+/**
+ * @param why how its request ends: the job is kept with that among the failed ones, to be run again. Without it nothing is left of it.
+ * @returns true when the request's job was still waiting and is now out of the queue.
+ */
+export async function removeWaiting(
+  deps: GenerateDeps,
+  requestId: string,
+  why?: { code: ErrorCode; message: string },
+): Promise<boolean> {
   const stored = await deps.store.read(requestId);
-  if (!stored) return false;
-  const provider = stored.head.lanes[stored.hop];
-  return provider !== undefined && (await deps.belt.remove(provider, requestId, stored.hop));
+  const provider = stored?.head.lanes[stored.hop];
+  if (!stored || provider === undefined) return false;
+  if (!why) return deps.belt.remove(provider, requestId, stored.hop);
+  return deps.belt.retire(provider, requestId, stored.hop, `${why.code}: ${why.message}`);
 }
 
 /**

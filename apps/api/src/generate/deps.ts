@@ -1,5 +1,5 @@
 import type { BudgetBook, ConfigWatcher, EngineDeps } from '@llm-gateway/engine';
-import type { ReplyBus, Redis } from '@llm-gateway/queue';
+import type { KeptJobs, ReplyBus, Redis } from '@llm-gateway/queue';
 import type { Db } from '@llm-gateway/db';
 import type { LaneMonitor } from '../lanes/lane-monitor.js';
 
@@ -13,6 +13,7 @@ export interface GenerateDeps extends Pick<
   db: Db;
   budgets: Pick<BudgetBook, 'reserve' | 'release' | 'settle'>;
   replies: ReplyBus;
+  kept: KeptJobs;
   config: Pick<ConfigWatcher, 'current' | 'loaded'>;
   lanes: Pick<LaneMonitor, 'isDeserted'>;
   queueMaxDepth: number;

@@ -17,8 +17,18 @@ import { shareOrLead } from './share.js';
 /** @throws GatewayError as the contract's table of errors says; CallerGone when there is nobody left to answer. */
 export async function generate(deps: GenerateDeps, call: Call): Promise<Answer | Queued> {
   const planned = planCall(deps, call);
-  const work = () => orRecordRefusal(deps, planned, () => answer(deps, call, planned));
+  const work = () => carryOut(deps, call, planned);
   return call.idempotencyKey === null ? work() : onceForKey(deps, call, planned, { key: call.idempotencyKey, work });
+}
+
+/** A planned call, as if it were the first with its idempotency key. @throws as {@link generate}; a refusal has its row by then. */
+export async function carryOut(deps: GenerateDeps, call: Call, planned: Plan): Promise<Answer | Queued> {
+  try {
+    return await answer(deps, call, planned);
+  } catch (error) {
+    if (error instanceof Refusal) recordRefused(deps, planned.head, error, planned.head.cacheStatus);
+    throw error;
+  }
 }
 
 async function answer(deps: GenerateDeps, call: Call, planned: Plan): Promise<Answer | Queued> {
@@ -35,13 +45,4 @@ function planCall(deps: GenerateDeps, { caller, request, isAsync, idempotencyKey
   const { apiId, cacheTtlSeconds } = deps;
   const options = { requestId: newRequestId(), apiId, isAsync, hasIdempotencyKey: idempotencyKey !== null, cacheTtlSeconds };
   return plan(deps.config.current(), caller, request, options);
-}
-
-async function orRecordRefusal<T>(deps: GenerateDeps, { head }: Plan, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (error instanceof Refusal) recordRefused(deps, head, error, head.cacheStatus);
-    throw error;
-  }
 }

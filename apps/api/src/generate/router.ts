@@ -32,7 +32,7 @@ export function generateRouter(deps: GenerateDeps): Router {
   return router;
 }
 
-function idempotencyKey(req: Request): string | null {
+export function idempotencyKey(req: Pick<Request, 'get'>): string | null {
   const key = req.get('idempotency-key');
   if (key === undefined) return null;
   if (key.length >= 1 && key.length <= 255) return key;
@@ -44,7 +44,8 @@ const isAsync = (req: Request, query: z.output<typeof generateQuery>): boolean =
   query.mode === 'async' ||
   (req.get('prefer') ?? '').split(',').some((preference) => preference.trim().toLowerCase() === 'respond-async');
 
-function hangUpSignal(res: Response): AbortSignal {
+/** @returns a signal that aborts when the caller hangs up before the answer. */
+export function hangUpSignal(res: Response): AbortSignal {
   const controller = new AbortController();
   res.on('close', () => {
     if (!res.writableEnded) controller.abort();
