@@ -16,7 +16,8 @@ interface Page {
   data: { id: string }[];
   next_cursor: string | null;
 }
-const list = async (query = '', key = ADMIN_KEY): Promise<Page> => (await api.call('GET', `/api/v1/jobs${query}`, { key })).body as Page;
+const list = async (query = '', key = ADMIN_KEY): Promise<Page> =>
+  (await api.call('GET', `/api/v1/jobs${query}`, { key })).body as Page;
 const idsOf = (page: Pick<Page, 'data'>): string[] => page.data.map(({ id }) => id);
 const newestFirst = (all: string[]): string[] => all.toSorted().toReversed();
 

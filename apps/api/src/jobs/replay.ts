@@ -33,9 +33,9 @@ export async function replayJob(deps: GenerateDeps, caller: Caller, id: string, 
   }
   const planned = await planFor(deps, kept, newRequestId(), replay);
   const work = () => claimAndRun(deps, kept, planned, true);
-  if (!replay.idempotencyKey) return (await work()) as Queued;
+  if (!replay.idempotencyKey) return work();
   const key = `replay:${id}:${replay.idempotencyKey}`;
-  return (await onceForKey(deps, planned.call, planned.planned, { key, work: async () => (await work()) as Queued })) as Queued;
+  return (await onceForKey(deps, planned.call, planned.planned, { key, work })) as Queued;
 }
 
 /**

@@ -118,7 +118,7 @@ describe('a failed job that is run again', () => {
     };
     const keyed = await Promise.all([replay({ 'idempotency-key': 'k' }), replay({ 'idempotency-key': 'k' })]);
     expect(new Set(keyed).size).toBe(1);
-    await ended(keyed[0] ?? "");
+    await ended(keyed[0]);
     expect(await replay()).not.toBe(keyed[0]);
   });
 

@@ -70,6 +70,9 @@ describe('an expired answer', () => {
     const stale = await cluster.generate(request);
     expect(stale.body).toMatchObject({ content: 'old', cached: true });
     expect(stale.body.warnings.join()).toContain('expired');
+    // It has an answer: nobody is to run it again.
+    const { body: failed } = await cluster.admin('GET', '/api/v1/jobs?status=failed');
+    expect((failed as { data: { id: string }[] }).data.map(({ id }) => id)).not.toContain(stale.body.id);
     cluster.upstream.respond({ content: 'new' });
     await until(async () => (await cluster.generate(request)).body.content === 'new', 10_000);
   }, 30_000);

@@ -53,6 +53,7 @@ export async function giveUp(
 ): Promise<LaneResult> {
   const { head, request, candidates } = payload;
   const attempts = made?.attempts ?? (await deps.store.read(head.id))?.attempts ?? [];
-  await finishFailed(deps, { head, attempts, own: made?.own ?? null, trouble, stale: { request, candidates } });
-  return { kind: 'failed', message: `${trouble.code}: ${trouble.message}` };
+  const failed = { head, attempts, own: made?.own ?? null, trouble, stale: { request, candidates } };
+  const { answered } = await finishFailed(deps, failed);
+  return answered ? { kind: 'answered' } : { kind: 'failed', message: `${trouble.code}: ${trouble.message}` };
 }

@@ -12,9 +12,9 @@ export async function endAbandoned(deps: EndDeps, requestId: string, trouble: Tr
     await deps.store.forgetUnfinished(requestId);
     return false;
   }
-  const ended = await finishFailed(deps, { head: stored.head, attempts: stored.attempts, own: null, trouble });
-  if (!ended) await deps.store.forgetUnfinished(requestId);
-  return ended;
+  const { first } = await finishFailed(deps, { head: stored.head, attempts: stored.attempts, own: null, trouble });
+  if (!first) await deps.store.forgetUnfinished(requestId);
+  return first;
 }
 
 export const POISONED: Trouble = {

@@ -82,12 +82,13 @@ export interface FailedRequest {
   stale?: { request: GenerateRequest; candidates: GenerateJobPayload['candidates'] };
 }
 
-/** Ends a request without a fresh answer. @returns false when somebody else had ended it. */
-export async function finishFailed(deps: FinishDeps, failed: FailedRequest): Promise<boolean> {
+/** Ends a request without a fresh answer. @returns whether this ended it, not somebody before; and whether it was with an expired answer. */
+export async function finishFailed(deps: FinishDeps, failed: FailedRequest): Promise<{ first: boolean; answered: boolean }> {
   const { head, attempts, own, trouble } = failed;
   const stale = failed.stale && trouble.code !== 'cancelled' ? await staleAnswer(deps, failed, failed.stale) : null;
   const outcome = stale ?? errorOutcome(head, attempts, trouble);
-  return finish(deps, { head, attempts, outcome, own, cacheStatus: stale ? 'STALE' : head.cacheStatus, keep: null });
+  const cacheStatus = stale ? 'STALE' : head.cacheStatus;
+  return { first: await finish(deps, { head, attempts, outcome, own, cacheStatus, keep: null }), answered: stale !== null };
 }
 
 async function staleAnswer(

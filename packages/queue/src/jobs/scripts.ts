@@ -53,9 +53,3 @@ export const SETTLE_REPLAY = `
 if redis.call('HGET', KEYS[1], 'replay') ~= ARGV[1] then return 0 end
 if ARGV[2] == '1' then return redis.call('HSET', KEYS[1], 'replayed', '1') end
 return redis.call('HDEL', KEYS[1], 'replay', 'replayed')`;
-
-/** Forgets jobs that have ended. KEYS the set that they are in, then their hashes; ARGV their ids. */
-export const FORGET = `
-redis.call('ZREM', KEYS[1], unpack(ARGV))
-for i = 2, #KEYS do redis.call('DEL', KEYS[i]) end
-return #ARGV`;
