@@ -5,19 +5,17 @@ import { checkBaseUrl } from './egress/check-base-url.js';
 import { openExchange } from './http/exchange.js';
 import { needsKey } from './needs-key.js';
 import type { Provider, ProviderAnswer, ProviderCall, ProviderConnection, VendorGenerate } from './provider.js';
-import { chatCompletions } from './vendors/chat-completions.js';
-import { claude } from './vendors/claude.js';
-import { gemini } from './vendors/gemini.js';
-import { mistral } from './vendors/mistral.js';
 
+const chatCompletions = async () => (await import('./vendors/chat-completions.js')).chatCompletions;
+/** Loaded with their first call: the SDKs take a hundred megabytes together, and an API process calls no vendor unless Redis is down. */
 const VENDORS = {
-  claude,
+  claude: async () => (await import('./vendors/claude.js')).claude,
   openai: chatCompletions,
-  gemini,
+  gemini: async () => (await import('./vendors/gemini.js')).gemini,
   llama: chatCompletions,
-  mistral,
+  mistral: async () => (await import('./vendors/mistral.js')).mistral,
   custom: chatCompletions,
-} satisfies Record<ProviderType, VendorGenerate>;
+} satisfies Record<ProviderType, () => Promise<VendorGenerate>>;
 
 /**
  * A provider to keep and to share between concurrent calls; it opens nothing until the first call. A connection that cannot
@@ -28,13 +26,13 @@ export function createProvider(connection: ProviderConnection): Provider {
   const { type, apiKey, egressAllow } = connection;
   const target = { type, apiKey, baseUrl: effectiveBaseUrl(type, connection.baseUrl) };
   const problem = connectionProblem(connection, target.baseUrl);
-  const vendor: VendorGenerate = VENDORS[type];
   return {
     async generate(call: ProviderCall, signal: AbortSignal): Promise<ProviderAnswer> {
       if (problem) throw new ProviderError(problem.fault, problem.message);
       const { origin } = new URL(target.baseUrl);
       const exchange = openExchange({ agent: agentFor(egressAllow), origin, apiKey, timeoutMs: call.timeoutMs, signal });
       try {
+        const vendor = await VENDORS[type]();
         const { responseId, ...answer } = await vendor(call, target, exchange.fetch);
         return { ...answer, vendorRequestId: exchange.requestId() ?? responseId };
       } catch (error) {

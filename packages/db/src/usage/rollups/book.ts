@@ -33,36 +33,51 @@ export interface Booking extends Requests {
 export async function book(tx: Queryable, { where, span, sign, grains = ['hour', 'day', 'month'] }: Booking): Promise<void> {
   const withCustomer = CUBES.filter((cube) => (cube.dimensions & DIMENSION.customer) !== 0);
   const without = CUBES.filter((cube) => (cube.dimensions & DIMENSION.customer) === 0);
-  const signed = Prisma.raw(`(${sign})`);
   await tx.$executeRaw`
     ${INSERT_ROLLUPS}
     WITH ${factsOf({ where, span })},
-    -- Most cubes do without the customer: what they have in common is added up once.
-    everybody AS (
-      SELECT date_trunc('hour', created_at) AS created_at, service, '' AS customer_id, provider, model, bin, ${SUM_EACH}
-      FROM facts GROUP BY 1, service, provider, model, bin
+    -- Sums without bins are far fewer than with them, and most cubes do without the customer: what they share is added up once.
+    added AS (SELECT ${HOUR}, service, customer_id, provider, model, ${SUM_EACH} FROM facts GROUP BY 1, 2, 3, 4, 5),
+    binned AS (
+      SELECT ${HOUR}, service, customer_id, provider, model, bin, count(*) AS requests FROM facts WHERE bin IS NOT NULL GROUP BY 1, 2, 3, 4, 5, 6
     ),
-    by_bin AS (${cells(Prisma.sql`everybody`, without, grains)} UNION ALL ${cells(Prisma.sql`facts`, withCustomer, grains)})
-    SELECT ${KEY}, ${eachSum((name) => `(${sign}) * sum(${name})`)},
-      array_agg(((${signed} * requests)::bigint << 8) | bin) FILTER (WHERE bin IS NOT NULL)
-    FROM by_bin GROUP BY ${KEY} ORDER BY ${KEY}
+    added_all AS (SELECT created_at, service, '' AS customer_id, provider, model, ${SUM_EACH} FROM added GROUP BY 1, 2, 4, 5),
+    binned_all AS (
+      SELECT created_at, service, '' AS customer_id, provider, model, bin, sum(requests)::bigint AS requests FROM binned GROUP BY 1, 2, 4, 5, 6
+    ),
+    parts AS (
+      ${sumsIn('added_all', kindsOf(without, grains))} UNION ALL ${sumsIn('added', kindsOf(withCustomer, grains))}
+      UNION ALL ${binsIn('binned_all', kindsOf(without, grains))} UNION ALL ${binsIn('binned', kindsOf(withCustomer, grains))}
+    )
+    SELECT ${KEY}, ${eachSum((name) => `(${sign}) * sum(${name})`)}, array_agg(((${Prisma.raw(`(${sign})`)} * n) << 8) | bin) FILTER (WHERE bin IS NOT NULL)
+    FROM parts GROUP BY ${KEY} ORDER BY ${KEY}
     ${ADD_TO_STORED}`;
 }
 
-const SUM_EACH = eachSum((name) => `sum(${name}) AS ${name}`);
+const HOUR = Prisma.sql`date_trunc('hour', created_at) AS created_at`;
+// Sums of bigint are numeric, which is several times slower to go on with.
+const SUM_EACH = eachSum((name) => `sum(${name})::bigint AS ${name}`);
 
-/** @returns a SELECT of the cubes' cells, each by bin. */
-function cells(facts: Prisma.Sql, cubes: readonly Cube[], grains: readonly Grain[]): Prisma.Sql {
+/** @returns VALUES of the cubes' dimensions and grains. */
+function kindsOf(cubes: readonly Cube[], grains: readonly Grain[]): string {
   const kinds = cubes.flatMap(({ dimensions, grains: kept }) =>
     kept.filter((grain) => grains.includes(grain)).map((grain) => `(${dimensions}::smallint, '${grain}')`),
   );
-  const kept = (column: string, bit: number): string =>
-    `CASE WHEN dimensions & ${bit} <> 0 THEN ${column} ELSE '' END AS ${column}`;
-  const { service, customer, provider, model } = DIMENSION;
-  return Prisma.sql`
-    SELECT dimensions, grain, date_trunc(grain, created_at) AS bucket, ${Prisma.raw(kept('service', service))},
-      ${Prisma.raw(kept('customer_id', customer))}, ${Prisma.raw(kept('provider', provider))}, ${Prisma.raw(kept('model', model))},
-      bin, ${SUM_EACH}
-    FROM ${facts} CROSS JOIN (VALUES ${Prisma.raw(kinds.join(', '))}) AS cube (dimensions, grain)
-    GROUP BY 1, 2, 3, 4, 5, 6, 7, bin`;
+  return `(VALUES ${kinds.join(', ')}) AS cube (dimensions, grain)`;
 }
+
+const { service, customer, provider, model } = DIMENSION;
+const kept = (column: string, bit: number): string =>
+  `CASE WHEN dimensions & ${bit} <> 0 THEN ${column} ELSE '' END AS ${column}`;
+const CELL = `dimensions, grain, date_trunc(grain, created_at) AS bucket, ${kept('service', service)}, ${kept('customer_id', customer)},
+  ${kept('provider', provider)}, ${kept('model', model)}`;
+
+/** @returns a SELECT of the sums of the cubes' cells. */
+const sumsIn = (source: string, kinds: string): Prisma.Sql =>
+  Prisma.sql`SELECT ${Prisma.raw(CELL)}, ${SUM_EACH}, NULL::integer AS bin, NULL::bigint AS n FROM ${Prisma.raw(`${source} CROSS JOIN ${kinds}`)}
+    GROUP BY 1, 2, 3, 4, 5, 6, 7`;
+
+/** @returns a SELECT of the bins of the cubes' cells, beside sums of nothing. */
+const binsIn = (source: string, kinds: string): Prisma.Sql =>
+  Prisma.sql`SELECT ${Prisma.raw(CELL)}, ${eachSum(() => '0::bigint')}, bin, sum(requests)::bigint FROM ${Prisma.raw(`${source} CROSS JOIN ${kinds}`)}
+    GROUP BY 1, 2, 3, 4, 5, 6, 7, bin`;
