@@ -24,6 +24,10 @@ const ALLOWED = {
     may: ['shared', 'db', 'local-services'],
     why: 'it starts the api and the worker as processes, and does not become them',
   },
+  'apps/faults': {
+    may: ['shared', 'providers', 'db', 'local-services'],
+    why: 'it runs api and worker as processes and looks at them from outside',
+  },
   'apps/cli': { may: SERVICES, why: 'local-services is for development and tests' },
 };
 const UNLISTED = { may: ['shared'], why: 'a new workspace starts with shared alone: list it in .config/eslint/boundaries.js' };
@@ -81,7 +85,7 @@ function problemOfRelative(file, workspace, source, root) {
 function problemOfOurs(workspace, source, isTest) {
   const [, name, rest] = /^@llm-gateway\/([^/]+)(\/.*)?$/.exec(source) ?? [];
   if (rest) return `Import '@llm-gateway/${name}', not a file inside it: a package is entered by its index.ts only.`;
-  if (['api', 'worker', 'standalone', 'cli', 'dashboard'].includes(name))
+  if (['api', 'worker', 'standalone', 'faults', 'cli', 'dashboard'].includes(name))
     return `Nothing imports an app: move what '@llm-gateway/${name}' shares into a package.`;
   const { may, why } = ALLOWED[workspace] ?? UNLISTED;
   const own = workspace === `packages/${name}`;
@@ -99,7 +103,8 @@ function problemOfModule(file, workspace, source, isType) {
 function problemOf({ file, source, isType, root }) {
   const workspace = WORKSPACE.exec(file)?.[0];
   if (!workspace) return null; // .config, bench, deploy: they stand outside the house
-  const isTest = file.startsWith(`${workspace}/test/`);
+  // The fault suite is a test as a whole.
+  const isTest = file.startsWith(`${workspace}/test/`) || workspace === 'apps/faults';
   if (source.startsWith('.')) return problemOfRelative(file, workspace, source, root);
   if (source.startsWith('@llm-gateway/')) return problemOfOurs(workspace, source, isTest);
   // A test may look at the real database, Redis or wire with the plain driver: that proves more than asking our own code.

@@ -6,7 +6,7 @@ import { BENCHES, CLI_COMMANDS, helpOf } from './setup/cli-commands.mjs';
 import { checkNodeVersion } from './setup/node-version.mjs';
 
 checkNodeVersion();
-const COMMANDS = ['start', 'test', 'build', 'migrate', 'setup', ...CLI_COMMANDS, ...BENCHES];
+const COMMANDS = ['start', 'test', 'build', 'migrate', 'setup', 'test:faults', ...CLI_COMMANDS, ...BENCHES];
 const [command, ...args] = process.argv.slice(2);
 
 if (!COMMANDS.includes(command)) {

@@ -10,6 +10,6 @@ export const benchFolder = (command) => inRoot('bench', command.slice('bench:'.l
 /** Where a command's help stands. */
 export function helpOf(command) {
   if (BENCHES.includes(command)) return `${benchFolder(command)}/help.txt`;
-  const app = CLI_COMMANDS.includes(command) ? 'cli' : 'standalone';
+  const app = CLI_COMMANDS.includes(command) ? 'cli' : command === 'test:faults' ? 'faults' : 'standalone';
   return inRoot('apps', app, 'help', `${command.replace(':', '-')}.txt`);
 }

@@ -10,6 +10,7 @@ export async function runCommand(command, args) {
   if (command === 'migrate') return runHere('apps/standalone/dist/migrate.js', args);
   if (CLI_COMMANDS.includes(command)) return runHere('apps/cli/dist/main.js', [command, ...args]);
   if (BENCHES.includes(command)) return runHere(join(benchFolder(command), 'main.mjs'), args);
+  if (command === 'test:faults') return runHere('apps/faults/dist/main.js', args);
   if (command === 'test') return runJest(args);
   console.error('ready');
 }

@@ -24,7 +24,7 @@ export interface Wait {
 }
 
 /** @throws CallerGone; GatewayError timeout when the deadline passes in silence. */
-export async function awaitOutcome(deps: GenerateDeps, wait: Wait, outcome: Promise<Outcome>): Promise<Outcome> {
+export async function awaitOutcome<T>(deps: GenerateDeps, wait: Wait, outcome: Promise<Outcome | T>): Promise<Outcome | T> {
   const { deadline, signal } = wait;
   let timer: NodeJS.Timeout | undefined;
   let onAbort: () => void = () => undefined;

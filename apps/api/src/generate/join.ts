@@ -19,7 +19,8 @@ export interface Joined {
 
 /**
  * Waits for a request that somebody else began.
- * @returns its outcome; or `unknown` when it never got its job, because its API process died or lost Redis before.
+ * @returns its outcome; or `unknown` when it never got its job, because its API process died or lost Redis before. Making its job then is
+ * harmless even where another process does the same: its id follows from the request.
  */
 export async function joinRequest(
   deps: GenerateDeps,
@@ -28,15 +29,40 @@ export async function joinRequest(
   { requestId, flight }: Joined,
 ): Promise<Outcome | 'unknown'> {
   const pending = deps.replies.wait(requestId);
+  const over = new AbortController();
   try {
     const joined = await redisOrUnavailable(deps.store.join(requestId, deps.apiId));
     if (typeof joined === 'object') return joined;
     if (joined === 'unknown' && !(await isRegistered(deps, { requestId, flight }, planned.head.deadline))) return 'unknown';
     const wait = { requestId, deadline: planned.head.deadline, signal: call.signal, owns: false };
-    return await awaitOutcome(deps, wait, pending.outcome);
+    return await awaitOutcome(deps, wait, Promise.race([pending.outcome, jobMissing(deps, requestId, over.signal)]));
   } finally {
+    over.abort();
     pending.stop();
   }
+}
+
+/**
+ * Registering a request and enqueuing its job are two steps: an API process that dies in between leaves a request that everybody knows and
+ * nobody carries out. @returns `unknown` once that is found out; never where the job is there.
+ */
+async function jobMissing(deps: GenerateDeps, requestId: string, over: AbortSignal): Promise<'unknown'> {
+  for (let missing: boolean | null = null; missing !== false;) {
+    // Rejects when the wait is over, and then nobody listens any more.
+    await sleep(REGISTRATION_MS, undefined, { signal: over });
+    missing = await hasNoJob(deps, requestId).catch(() => null);
+    if (missing) return 'unknown';
+  }
+  return new Promise<never>(() => undefined);
+}
+
+/** Once an attempt was opened, or the request has moved to another lane, there was a job: then it is not for us to make another. */
+async function hasNoJob(deps: GenerateDeps, requestId: string): Promise<boolean> {
+  const stored = await deps.store.read(requestId);
+  const [lane] = stored?.head.lanes ?? [];
+  if (!stored || lane === undefined || stored.hop > 0 || stored.attempts.length > 0) return false;
+  if ((await deps.belt.state(lane, requestId, 0)) !== 'gone') return false;
+  return (await deps.replies.lastLook(requestId)) === null;
 }
 
 /**

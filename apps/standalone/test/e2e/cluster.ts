@@ -1,12 +1,14 @@
 /** A whole gateway for a test: real PostgreSQL and Redis, stand-in vendors, API and worker replicas as the processes that users run. */
-import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import pg from 'pg';
 import {
   createTestDatabase,
-  startProcess,
+  gatewayEnv,
+  STAND_IN_MODELS,
+  startApiProcess,
   startRedis,
   startUpstream,
+  startWorkerProcess,
   type ChildHandle,
   type Redis,
   type Upstream,
@@ -38,15 +40,6 @@ export interface ProviderFields {
   [field: string]: unknown;
 }
 
-const MODELS: Record<ProviderType, string> = {
-  claude: 'claude-sonnet-4-5',
-  openai: 'gpt-4o-mini',
-  gemini: 'gemini-2.5-flash',
-  llama: 'meta-llama/Llama-3.3-70B-Instruct-Turbo',
-  mistral: 'mistral-small-latest',
-  custom: 'local-model',
-};
-
 export class Cluster {
   readonly apis: ChildHandle[] = [];
   readonly workers: ChildHandle[] = [];
@@ -77,16 +70,13 @@ export class Cluster {
       redis,
       drop: () => database.drop(),
       env: {
-        PATH: process.env.PATH ?? '',
-        DATABASE_URL: database.url,
-        REDIS_URL: redis.url,
-        SERVICE_KEYS: SERVICE_KEY,
-        ADMIN_KEYS: ADMIN_KEY,
-        ENCRYPTION_KEYS: `k1:${randomBytes(32).toString('base64')}`,
-        EGRESS_ALLOW: '127.0.0.0/8',
-        PORT: '0',
-        HOST: '127.0.0.1',
-        LOG_LEVEL: 'info',
+        ...gatewayEnv({
+          path: process.env.PATH ?? '',
+          databaseUrl: database.url,
+          redisUrl: redis.url,
+          serviceKey: SERVICE_KEY,
+          adminKey: ADMIN_KEY,
+        }),
         ...env,
       },
     });
@@ -98,15 +88,13 @@ export class Cluster {
   }
 
   async addApi(env: Record<string, string> = {}): Promise<ChildHandle> {
-    const api = await startProcess({ name: 'api', entry: join('apps', 'api', 'dist', 'main.js'), env: { ...this.#env, ...env } });
+    const api = await startApiProcess({ ...this.#env, ...env });
     this.apis.push(api);
     return api;
   }
 
   async addWorker(env: Record<string, string> = {}): Promise<ChildHandle> {
-    const healthFile = join(process.cwd(), 'node_modules', '.cache', `worker-alive-${randomBytes(4).toString('hex')}`);
-    const entry = join('apps', 'worker', 'dist', 'main.js');
-    const worker = await startProcess({ name: 'worker', entry, env: { ...this.#env, HEALTH_FILE: healthFile, ...env } });
+    const worker = await startWorkerProcess({ ...this.#env, ...env }, join(process.cwd(), 'node_modules', '.cache'));
     this.workers.push(worker);
     return worker;
   }
@@ -133,7 +121,7 @@ export class Cluster {
       type,
       api_key: `sk-${name}`,
       base_url: this.upstream.baseUrlFor(type, name),
-      default_model: MODELS[type],
+      default_model: STAND_IN_MODELS[type],
       ...fields,
     };
     const { status, body: row } = await this.admin('POST', '/api/v1/providers', body);

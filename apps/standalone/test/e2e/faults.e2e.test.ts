@@ -1,3 +1,4 @@
+import { connect } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { Cluster, until } from './cluster.js';
 
@@ -6,6 +7,19 @@ afterEach(async () => {
   await cluster?.stop();
   cluster = undefined;
 }, 60_000);
+
+/** One command in Redis's inline protocol on the gateway's database. @returns the first line of the reply. */
+async function redisCommand(port: number, command: string): Promise<string> {
+  const socket = connect(port, '127.0.0.1');
+  socket.write(`SELECT 3\r\n${command}\r\n`);
+  let text = '';
+  for await (const piece of socket) {
+    text += String(piece);
+    const [, reply] = text.split('\r\n');
+    if (text.split('\r\n').length > 2) return reply ?? '';
+  }
+  return '';
+}
 
 async function startWith(
   options: Parameters<typeof Cluster.start>[0],
@@ -39,6 +53,28 @@ describe('a worker killed in the middle of 200 slow calls', () => {
     expect(Number(marked?.n)).toBe(calls - 200);
     expect(Number(marked?.n)).toBeGreaterThan(0);
   }, 90_000);
+});
+
+describe('a request whose API process died before its job was on its queue', () => {
+  it('is carried out, once, when its Idempotency-Key is repeated', async () => {
+    const gateway = await startWith({ apis: 2, workers: 0 }, []);
+    await gateway.provider({ name: 'late', type: 'openai' });
+    const queued = (id: string) => redisCommand(gateway.redis.port, `ZSCORE {lgw.late}:generate.late:prioritized ${id}-0`);
+    const headers = { 'idempotency-key': 'lost-1' };
+    const accepted = await gateway.generate({ prompt: 'lost' }, { headers: { ...headers, prefer: 'respond-async' } });
+    expect(accepted.status).toBe(202);
+    const { id } = accepted.body;
+    expect(await queued(id)).not.toBe('$-1');
+    // What a kill -9 between the two steps leaves: the request is known, and its job is nowhere.
+    await redisCommand(gateway.redis.port, `DEL {lgw.late}:generate.late:${id}-0`);
+    await redisCommand(gateway.redis.port, `ZREM {lgw.late}:generate.late:prioritized ${id}-0`);
+    const again = gateway.generate({ prompt: 'lost' }, { api: 1, headers });
+    await gateway.addWorker();
+    const { status, body } = await again;
+    expect([status, body.id]).toEqual([200, id]);
+    expect(gateway.upstream.counts.total).toBe(1);
+    expect(await gateway.settledRows('llm_usage_logs', 1)).toBe(1);
+  }, 60_000);
 });
 
 describe('a provider that answers 429 with Retry-After: 5', () => {

@@ -105,6 +105,8 @@ describe('an Idempotency-Key', () => {
     expect(other.body.error?.code).toBe('idempotency_conflict');
     expect(other.status).toBe(422);
     expect(cluster.upstream.counts.total).toBe(1);
+    // Or it would come in during the next test.
+    expect(await cluster.settledRows('llm_usage_logs', 1)).toBe(1);
   });
 });
 

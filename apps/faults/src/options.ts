@@ -1,0 +1,51 @@
+import { parseArgs } from 'node:util';
+
+export interface Options {
+  only: readonly string[] | null;
+  full: boolean;
+  seconds: number | undefined;
+  load: number;
+  seed: number;
+  list: boolean;
+  json: boolean;
+  /** The page whose figures are written anew. */
+  report?: string;
+}
+
+/** @throws Error that names what is wrong with them. */
+export function readOptions(args: string[]): Options {
+  const { values } = parseArgs({
+    args,
+    allowPositionals: false,
+    options: {
+      only: { type: 'string' },
+      full: { type: 'boolean', default: false },
+      seconds: { type: 'string' },
+      load: { type: 'string', default: '1' },
+      seed: { type: 'string', default: '20261125' },
+      list: { type: 'boolean', default: false },
+      json: { type: 'boolean', default: false },
+      report: { type: 'string' },
+    },
+  });
+  return {
+    ...values,
+    only: values.only === undefined ? null : values.only.split(',').flatMap(range),
+    seconds: values.seconds === undefined ? undefined : positive('seconds', values.seconds),
+    load: positive('load', values.load),
+    seed: positive('seed', values.seed),
+  };
+}
+
+/** `3` is one test, `6-9` are four. */
+function range(text: string): string[] {
+  const [, from, to] = /^(\d+)-(\d+)$/.exec(text.trim()) ?? [];
+  if (from === undefined || to === undefined) return [text.trim()];
+  return Array.from({ length: Number(to) - Number(from) + 1 }, (_, index) => String(Number(from) + index));
+}
+
+function positive(name: string, text: string): number {
+  const value = Number(text);
+  if (!(value > 0 && Number.isFinite(value))) throw new Error(`--${name} takes a number above 0, not ${text}`);
+  return value;
+}

@@ -1,0 +1,17 @@
+import { figuresText, type Result } from './result.js';
+
+export const verdict = ({ ok, heldBy }: Result): string => (ok ? (heldBy ? 'jest' : 'pass') : 'FAIL');
+
+export const resultLine = (result: Result): string =>
+  `${verdict(result)}  ${result.id.padStart(4)}  ${result.seconds.toFixed(1).padStart(6)} s  ${result.fault}: ${figuresText(result)}`;
+
+/** One line a test, in columns, and how many of them passed. */
+export function summary(results: readonly Result[]): string {
+  const failed = results.filter((result) => !result.ok).length;
+  const lines = results.map((result) => {
+    const wrong = result.figures.filter((figure) => !figure.ok).map((figure) => figure.name);
+    const why = [...wrong, ...(result.problem === null ? [] : [result.problem])].join('; ');
+    return `${result.id.padStart(4)}  ${verdict(result)}  ${result.seconds.toFixed(1).padStart(6)} s  ${result.fault}${why && `  (${why})`}`;
+  });
+  return ['', ...lines, '', `${results.length - failed} passed, ${failed} failed`].join('\n');
+}

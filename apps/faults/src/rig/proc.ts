@@ -1,0 +1,30 @@
+/** What Linux tells of a process from outside: its children, its memory, its open files, its connections. */
+import { readdir, readFile } from 'node:fs/promises';
+
+/** @returns a process and all that descend from it, parents first. */
+export async function processTree(pid: number): Promise<number[]> {
+  const parents = new Map<number, number>();
+  for (const name of await readdir('/proc')) {
+    if (!/^\d+$/.test(name)) continue;
+    const stat = await readFile(`/proc/${name}/stat`, 'utf8').catch(() => '');
+    // The name in field 2 may hold blanks; the parent is the second field behind it.
+    const parent = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1];
+    if (parent !== undefined) parents.set(Number(name), Number(parent));
+  }
+  const tree = [pid];
+  for (const member of tree) for (const [child, parent] of parents) if (parent === member) tree.push(child);
+  return tree;
+}
+
+/** Parents first, so that none replaces a child that has just been stopped. */
+export async function signalTree(pid: number, signal: NodeJS.Signals): Promise<void> {
+  for (const member of await processTree(pid)) signalIfThere(member, signal);
+}
+
+function signalIfThere(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}

@@ -1,0 +1,45 @@
+import { balance, type Balance } from '../books/balance.js';
+import { readDatabase } from '../books/database-book.js';
+import { settled, unsettled } from '../books/unsettled.js';
+import type { TestContext } from '../fault-test.js';
+import type { Rig } from '../rig/rig.js';
+
+/** What may differ from 0, and how far. */
+export interface Allowances {
+  /** Requests that need no answer of 200. */
+  unanswered?: number;
+  /** Provider calls made again: at most those that were in flight when their worker was killed. */
+  duplicated?: number;
+  /** Attempts written down whose call did not get as far as the provider. */
+  uncalledRows?: number;
+  settleWithinMs?: number;
+}
+
+/** Waits until nothing is on its way any more, compares the three books, and says what must be 0. */
+export async function closeBooks(context: TestContext, allowances: Allowances = {}, rig: Rig = context.rig): Promise<Balance> {
+  const { client, findings, name } = context;
+  const { unanswered = 0, duplicated = 0, uncalledRows = 0, settleWithinMs } = allowances;
+  const settleMs = await settled(rig, settleWithinMs);
+  const books = balance({
+    entries: client.entries,
+    calls: rig.vendor.callsOf(`${name}-`),
+    database: await readDatabase(rig, name),
+  });
+  findings.tell('requests', books.requests);
+  findings.atMost('not answered', books.unanswered, unanswered);
+  findings.zero('lost', books.lost);
+  findings.zero('hanging', books.hanging);
+  findings.tell('provider calls', books.calls);
+  findings.tell('rows of calls', books.rows);
+  findings.zero('unbilled', books.unbilled);
+  findings.atMost('rows without a call', books.uncalledRows, uncalledRows);
+  findings.zero('doubled rows', books.doubledRows);
+  findings.zero('orphaned rows', books.orphans);
+  findings.atMost('repeated calls', books.duplicated, duplicated);
+  findings.tell('estimated rows', books.estimated);
+  findings.zero('cost difference in nano-USD', books.costDifference);
+  findings.tell('billed by the providers in nano-USD', books.billedNanoUsd);
+  findings.zero('usage events refused', (await unsettled(rig)).dead);
+  findings.tell('s until the books were closed', settleMs / 1_000);
+  return books;
+}
