@@ -1,3 +1,4 @@
+import type { EncryptionKeys } from '@llm-gateway/db';
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 
 /** 0 and 1 are every program's; 2 says that a check was carried out and found something. */
@@ -16,6 +17,8 @@ export interface Surroundings {
   databaseUrl: () => string;
   /** The file of the refreshed price table, where there is one. */
   pricesFile: () => string | undefined;
+  /** As the gateway has them: the first encrypts, all decrypt. */
+  encryptionKeys: () => EncryptionKeys;
 }
 
 export type Command = (args: string[], surroundings: Surroundings) => Promise<ExitCode>;

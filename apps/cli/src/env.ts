@@ -1,4 +1,5 @@
-import { parseEnvOrExit, postgresUrl } from '@llm-gateway/shared';
+import { parseEncryptionKeys } from '@llm-gateway/db';
+import { parsedBy, parseEnvOrExit, postgresUrl } from '@llm-gateway/shared';
 import { z } from 'zod';
 
 /** Where `prices:refresh` keeps the price table that takes the place of the bundled one. */
@@ -10,3 +11,6 @@ export const readEnv = () => parseEnvOrExit(cliEnv, process.env);
 
 /** The settings of `prices:refresh`, which needs no database. */
 export const readPricesEnv = () => parseEnvOrExit(z.object({ PRICES_FILE }), process.env);
+
+/** What `keys:reencrypt` needs besides the database. */
+export const readKeysEnv = () => parseEnvOrExit(z.object({ ENCRYPTION_KEYS: parsedBy(parseEncryptionKeys) }), process.env);

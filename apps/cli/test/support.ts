@@ -7,6 +7,7 @@ import {
   openDatabase,
   parseEncryptionKeys,
   type Db,
+  type EncryptionKeys,
   type ProviderInput,
 } from '@llm-gateway/db';
 import { createTestDatabase } from '@llm-gateway/local-services';
@@ -61,7 +62,11 @@ export async function runCommand(
   command: Command,
   args: string[],
   databaseUrl: () => string,
-  { signal = new AbortController().signal, pricesFile }: { signal?: AbortSignal | undefined; pricesFile?: string } = {},
+  {
+    signal = new AbortController().signal,
+    pricesFile,
+    encryptionKeys = KEYS,
+  }: { signal?: AbortSignal | undefined; pricesFile?: string; encryptionKeys?: EncryptionKeys } = {},
 ): Promise<Outcome> {
   const out: string[] = [];
   const notes: string[] = [];
@@ -71,6 +76,7 @@ export async function runCommand(
     signal,
     databaseUrl,
     pricesFile: () => pricesFile,
+    encryptionKeys: () => encryptionKeys,
   });
   return { code, out: out.join('\n'), notes: notes.join('\n') };
 }

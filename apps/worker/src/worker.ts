@@ -11,6 +11,7 @@ import {
   serveMetrics,
   startAlertDelivery,
   startBudgetWatch,
+  startKeyCare,
   startPartitionCare,
   startReaper,
   UNREADABLE,
@@ -81,10 +82,11 @@ export function makeWorker(env: Env, workerId: string, logger: Logger): Worker {
     const stopWatch = startBudgetWatch({ instanceId: workerId, ledger, book: budgets, db, current, logger });
     const stopDelivery = startAlertDelivery({ db, egressAllow: env.EGRESS_ALLOW, secrets: env.WEBHOOK_SECRET, logger });
     const stopCare = startPartitionCare({ db, retentionDays: env.USAGE_RETENTION_DAYS, logger });
+    const stopKeyCare = startKeyCare({ db, logger });
     stopTimers = async () => {
       stopReaper();
       stopWatch();
-      await Promise.all([stopDelivery(), stopCare()]);
+      await Promise.all([stopDelivery(), stopCare(), stopKeyCare()]);
     };
     warnAboutEviction(connections, logger);
     logger.info({ lanes: lanes.names, concurrency: env.WORKER_CONCURRENCY }, 'ready');

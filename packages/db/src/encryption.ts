@@ -46,6 +46,9 @@ export function encryptSecret(keys: EncryptionKeys, plaintext: string, aad: stri
   return ['v1', keys.current, ...parts].join('.');
 }
 
+/** @returns the id of the key that an encrypted text needs. */
+export const keyIdOf = (encrypted: string): string => encrypted.split('.')[1] ?? '';
+
 /** @throws GatewayError `internal`, naming the key's id at most, when the text was changed, belongs to another row, or its key is unknown. */
 export function decryptSecret(keys: EncryptionKeys, encrypted: string, aad: string): string {
   const [version, keyId = '', ...encoded] = encrypted.split('.');

@@ -15,6 +15,7 @@ export { createBudget, deleteBudget, getBudget, listBudgets, updateBudget } from
 export { configVersion, loadSnapshot } from './config/config-state.js';
 export type { OverrideInput } from './config/override-rows.js';
 export { createOverride, deleteOverride, getOverride, listOverrides, updateOverride } from './config/overrides.js';
+export { forgetExpiredKeys, rotateProviderKey } from './config/provider-keys.js';
 export type { ProviderInput } from './config/provider-rows.js';
 export {
   countProviders,
@@ -24,6 +25,7 @@ export {
   listProviders,
   updateProvider,
 } from './config/providers.js';
+export { reencryptBatch, secretsByKey, type ReencryptedBatch, type SecretsOfKey } from './config/reencrypt.js';
 export {
   actingAs,
   actingAsSystem,

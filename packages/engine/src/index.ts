@@ -8,6 +8,7 @@ export { parseWebhookSecrets, type WebhookSecrets } from './budgets/sign-webhook
 export { startBudgetWatch } from './budgets/watch-budgets.js';
 export { cacheKey, cacheScope } from './cache-key.js';
 export { ConfigWatcher } from './config/config-watcher.js';
+export { startKeyCare } from './config/key-care.js';
 export type { EngineDeps } from './deps.js';
 export { endAbandoned, POISONED, UNREADABLE } from './finish/end-abandoned.js';
 export { startReaper } from './finish/reaper.js';

@@ -6,7 +6,20 @@ import { ProviderError, type ConfigSnapshot, type ProviderConfig } from '@llm-ga
 export interface ReadyProvider {
   config: ProviderConfig;
   client: Provider;
+  /** With the provider's other key, for as long as the grace after a rotation lasts: asked where the vendor refuses the first. */
+  spare: Provider | null;
 }
+
+interface Clients {
+  version: number;
+  current: Provider;
+  previous: Provider | null;
+  /** Epoch ms until which the previous key goes first, because the vendor has just refused the current one. */
+  previousFirstUntil: number;
+}
+
+/** A vendor takes a moment to know a new key everywhere; asking it with each request would double all calls meanwhile. */
+const REFUSED_MEMORY_MS = 10_000;
 
 export interface ClientSettings {
   encryptionKeys: EncryptionKeys;
@@ -18,7 +31,7 @@ export interface ClientSettings {
  * @throws Error when the stored key cannot be decrypted; ProviderError invalid_request for a custom provider without a base URL.
  */
 export function providerClient(
-  { id, type, apiKeyCiphertext, baseUrl }: ProviderConfig,
+  { id, type, apiKeyCiphertext, baseUrl }: Pick<ProviderConfig, 'id' | 'type' | 'apiKeyCiphertext' | 'baseUrl'>,
   { encryptionKeys, egressAllow }: ClientSettings,
 ): Provider {
   const apiKey = apiKeyCiphertext === null ? null : decryptSecret(encryptionKeys, apiKeyCiphertext, id);
@@ -26,7 +39,7 @@ export function providerClient(
 }
 
 export class ProviderPool {
-  readonly #clients = new Map<string, { version: number; client: Provider }>();
+  readonly #clients = new Map<string, Clients>();
   readonly #current: () => ConfigSnapshot;
   readonly #settings: ClientSettings;
 
@@ -38,15 +51,28 @@ export class ProviderPool {
   /** @returns the provider as it is configured now; null when there is none of that name, or it is disabled. */
   get(name: string): ReadyProvider | null {
     const config = this.#current().providers.find((provider) => provider.name === name);
-    return config?.enabled ? { config, client: this.#client(config) } : null;
+    if (!config?.enabled) return null;
+    const { current, previous, previousFirstUntil } = this.#clientsOf(config);
+    if (!previous || Date.parse(config.previousKeyUntil ?? '') <= Date.now()) return { config, client: current, spare: null };
+    const previousFirst = previousFirstUntil > Date.now();
+    return previousFirst ? { config, client: previous, spare: current } : { config, client: current, spare: previous };
   }
 
-  #client(config: ProviderConfig): Provider {
+  /** The vendor refused the key of `client`: for a while the other one goes first. */
+  keyRefused({ config, client }: ReadyProvider): void {
+    const clients = this.#clientsOf(config);
+    clients.previousFirstUntil = client === clients.current ? Date.now() + REFUSED_MEMORY_MS : 0;
+  }
+
+  #clientsOf(config: ProviderConfig): Clients {
     const known = this.#clients.get(config.id);
-    if (known?.version === config.version) return known.client;
-    const client = this.#make(config);
-    this.#clients.set(config.id, { version: config.version, client });
-    return client;
+    if (known?.version === config.version) return known;
+    const { previousKeyCiphertext } = config;
+    const current = this.#make(config);
+    const previous = previousKeyCiphertext === null ? null : this.#make({ ...config, apiKeyCiphertext: previousKeyCiphertext });
+    const clients = { version: config.version, current, previous, previousFirstUntil: 0 };
+    this.#clients.set(config.id, clients);
+    return clients;
   }
 
   /** One provider whose stored key cannot be read must not take the others along: its calls fail, and the next candidate is asked. */

@@ -7,6 +7,7 @@ import { overrideListQuery } from '../overrides/router.js';
 import { overrideCreate, overridePatch, wireOverride } from '../overrides/wire.js';
 import { providerHealthAnswer } from '../providers/health.js';
 import { providerDeleteQuery, providerListQuery } from '../providers/router.js';
+import { rotateKeyBody } from '../providers/rotate-key.js';
 import { testAnswer } from '../providers/test-call.js';
 import { providerCreate, providerPatch, wireProvider } from '../providers/wire.js';
 import { explainAnswer, explainQuery } from '../routing/explain.js';
@@ -80,6 +81,20 @@ export const adminPaths: ZodOpenApiPathsObject = {
       headers: ifMatchHeader,
       ok: { status: 204, description: 'Gone.' },
       errors: ['not_found', 'conflict', 'precondition_failed'],
+    }),
+  },
+  '/api/v1/providers/{id}/rotate-key': {
+    post: operation({
+      ...providers,
+      summary: 'Give a provider a new key',
+      description:
+        'The new key is tried with a real call of one token; only if the vendor answers does it take over. Until the grace is over, a call ' +
+        'whose new key is refused (401, 403) is made again with the old one, as an attempt of its own. Then the old key is deleted.',
+      path: idPath,
+      headers: ifMatchHeader,
+      body: { schema: rotateKeyBody.meta({ id: 'KeyRotation' }), example: { api_key: 'sk-…', grace_seconds: 3_600 } },
+      ok: { status: 200, ...providerRow },
+      errors: ['not_found', 'precondition_failed', 'provider_error'],
     }),
   },
   '/api/v1/providers/{id}/test': {

@@ -8,6 +8,7 @@ import { parse } from '../http/parse.js';
 import { changeRow, sendRow } from '../http/preconditions.js';
 import { checkPatch } from './changes.js';
 import { providerHealth } from './health.js';
+import { rotateKey, rotateKeyBody } from './rotate-key.js';
 import { testProvider } from './test-call.js';
 import { providerCreate, providerPatch, toProviderInput, toProviderPatch, toWireProvider } from './wire.js';
 
@@ -67,6 +68,17 @@ export function providersRouter(deps: Deps): Router {
     });
     await config.changed();
     res.status(204).end();
+  });
+
+  router.post('/:id/rotate-key', async (req, res) => {
+    const body = parse(rotateKeyBody, req.body);
+    const row = await changeRow(req, res, {
+      read: () => getProvider(db, req.params.id),
+      change: (before) => rotateKey(deps, actingFor(db, res), before, body),
+      show: toWireProvider,
+    });
+    await config.changed();
+    sendRow(res, row, toWireProvider(row));
   });
 
   router.post('/:id/test', async (req, res) => {

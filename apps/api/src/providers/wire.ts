@@ -7,7 +7,7 @@ import { z } from 'zod';
 const limit = (max: number) => z.int().min(1).max(max).nullable();
 const model = wireName(200);
 
-const secret = wireText(4_096).regex(/^[\x21-\x7e]+$/, 'must be printable ASCII without spaces');
+export const secret = wireText(4_096).regex(/^[\x21-\x7e]+$/, 'must be printable ASCII without spaces');
 
 const fields = (egress: EgressRules) => ({
   name: z.string().regex(/^[a-z0-9-]{1,40}$/, 'must be 1 to 40 of a-z, 0-9 and -'),

@@ -52,12 +52,12 @@ export function toColumns<T extends Partial<ProviderInput>>(keys: EncryptionKeys
 }
 
 /** A key that is simply replaced is not wanted any more: who changes the host enters a key, and the old one must not follow to it. */
-const NO_PREVIOUS_KEY = { previousKeyCiphertext: null, previousKeyUntil: null };
+export const NO_PREVIOUS_KEY = { previousKeyCiphertext: null, previousKeyUntil: null };
 
 /** Enough to recognise a key by; no vendor's keys are so short that this gives one away. */
 const HINT_LENGTH = 4;
 
-function keyColumns(keys: EncryptionKeys, id: string, apiKey: string | null) {
+export function keyColumns(keys: EncryptionKeys, id: string, apiKey: string | null) {
   if (apiKey === null) return { apiKeyCiphertext: null, apiKeyHint: null };
   const apiKeyHint = apiKey.length > HINT_LENGTH ? apiKey.slice(-HINT_LENGTH) : '****';
   return { apiKeyCiphertext: encryptSecret(keys, apiKey, id), apiKeyHint };

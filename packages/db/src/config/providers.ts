@@ -36,7 +36,7 @@ export async function updateProvider(
   demandRowId(id, 'provider');
   const data = { ...toColumns(keys, id, patch), version: { increment: 1 }, updatedAt: new Date() };
   const update = changeConfig(db, async (tx) => {
-    const before = await readForChange(tx, id, ifVersion);
+    const before = await readProviderForChange(tx, id, ifVersion);
     const row = toProvider(await tx.providerConfig.update({ where: { id }, data }));
     return { result: row, entries: [providerEntry('update', before, row)] };
   });
@@ -54,7 +54,7 @@ export interface Deletion {
 export async function deleteProvider(db: ActingDb, id: string, { ifVersion, force = false }: Deletion = {}): Promise<void> {
   demandRowId(id, 'provider');
   await changeConfig(db, async (tx) => {
-    const before = await readForChange(tx, id, ifVersion);
+    const before = await readProviderForChange(tx, id, ifVersion);
     const overrides = force ? await deleteOverridesOf(tx, id) : await refuseWhileUsed(tx, id);
     await tx.providerConfig.delete({ where: { id } });
     return { result: undefined, entries: [...overrides, providerEntry('delete', before, null)] };
@@ -62,7 +62,7 @@ export async function deleteProvider(db: ActingDb, id: string, { ifVersion, forc
 }
 
 /** The row as it stands; nobody changes it before the transaction ends, see changeConfig. */
-async function readForChange(tx: Queryable, id: string, ifVersion: number | undefined) {
+export async function readProviderForChange(tx: Queryable, id: string, ifVersion: number | undefined) {
   const row = await tx.providerConfig.findUnique({ where: { id } });
   if (!row) throw notFound('provider', id);
   if (ifVersion !== undefined && row.version !== ifVersion) throw changedMeanwhile('provider');
@@ -95,8 +95,8 @@ export async function countProviders(db: Db): Promise<number> {
 }
 
 /** A row as it stands in the database, which an older build may not understand, will do. Its key's ciphertext stays out of the log. */
-const providerEntry = (
-  what: 'create' | 'update' | 'delete',
+export const providerEntry = (
+  what: 'create' | 'update' | 'delete' | 'rotate_key' | 'forget_key' | 'reencrypt',
   before: { id: string } | null,
   after: { id: string } | null,
 ): AuditEntry => ({

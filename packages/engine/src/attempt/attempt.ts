@@ -6,11 +6,11 @@
  * here, and goes on behind it.
  */
 import { hasLimits, laneOf, type GenerateJobPayload, type LaneResult } from '@llm-gateway/queue';
-import type { UsageAttempt } from '@llm-gateway/shared';
 import type { EngineDeps } from '../deps.js';
 import type { Trouble } from '../finish/outcome-of.js';
-import { estimateInput, openAttempt } from './attempt-row.js';
-import { giveUp, leaveLane, moveOn, whenLaneIsBlocked } from './next-step.js';
+import { estimateInput } from './attempt-row.js';
+import { giveUp, leaveLane, whenLaneIsBlocked } from './next-step.js';
+import { CANCELLED, open, withoutCall } from './open-attempt.js';
 import type { Run } from './run.js';
 import { callAndSettle } from './settle.js';
 
@@ -43,11 +43,7 @@ export async function attempt(deps: EngineDeps, payload: GenerateJobPayload, sig
     if (health.kind === 'paused') return await whenLaneIsBlocked(run, health.until, 'it asked to be left alone');
     if (health.kind === 'open') return await leaveLane(deps, payload, circuitOpen(run));
     const attempts = await open(run, Date.now() - askedAt);
-    if (typeof attempts === 'string') {
-      if (health.probe) await deps.lanes.probeInconclusive(provider.config.name);
-      if (attempts === 'cancelled') return await giveUp(deps, payload, CANCELLED);
-      return attempts === 'done' ? { kind: 'answered' } : await moveOn(deps, payload);
-    }
+    if (typeof attempts === 'string') return await withoutCall(run, attempts, health.probe);
     const settled = await callAndSettle(run, attempts, health);
     usedTokens = settled.usedTokens;
     return settled.lane;
@@ -61,28 +57,7 @@ function slotFor({ payload: { head, request }, provider: { config } }: Run) {
   return { weight: estimateInput(request) + (request.max_tokens ?? 0), deadline: head.deadline, longestCallMs };
 }
 
-const CANCELLED: Trouble = { code: 'cancelled', message: 'the request was cancelled' };
-
 const circuitOpen = ({ provider }: Run): string => `the circuit of ${provider.config.name} is open`;
-
-/** @returns the attempts so far with the new one last; or why none was opened. */
-async function open(
-  { deps, payload, provider, model }: Run,
-  limiterMs: number,
-): Promise<UsageAttempt[] | 'done' | 'cancelled' | 'superseded'> {
-  const { request, head, hop } = payload;
-  const base = { requestId: head.id, provider: provider.config, model, request, limiterMs, worker: deps.instanceId };
-  let earlier: UsageAttempt[] = [];
-  for (;;) {
-    const row = openAttempt({ ...base, number: earlier.length + 1 });
-    const reply = await deps.store.openAttempt(head.id, hop, row);
-    if (reply.kind === 'opened') return [...earlier, row];
-    if (reply.kind !== 'behind') return reply.kind;
-    // Sent twice by a connection that broke in between: it is ours that stands there.
-    if (reply.attempts.at(-1)?.id === row.id) return reply.attempts;
-    earlier = reply.attempts;
-  }
-}
 
 /** @returns why no call is to be made any more; null while one is. */
 function overBefore({ head }: GenerateJobPayload, signal: AbortSignal): Trouble | null {

@@ -12,7 +12,7 @@ export interface Call {
 
 /** Calls the provider within the request's deadline and its own. @returns the failure rather than throwing it: both are results here. */
 export async function callProvider(
-  provider: ReadyProvider,
+  provider: Pick<ReadyProvider, 'config' | 'client'>,
   { request, model, deadline, signal }: Call,
 ): Promise<ProviderAnswer | ProviderError> {
   const timeoutMs = Math.max(1, Math.min(deadline - Date.now(), provider.config.timeoutMs ?? Infinity));

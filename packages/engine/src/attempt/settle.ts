@@ -1,4 +1,5 @@
 /** The provider call of an opened attempt, and what follows from its answer or its failure. */
+import type { Provider } from '@llm-gateway/providers';
 import type { LaneResult } from '@llm-gateway/queue';
 import { inputTokens, ProviderError, type UsageAttempt } from '@llm-gateway/shared';
 import { finish, keepFor } from '../finish/finish.js';
@@ -6,8 +7,9 @@ import { okOutcome, type Trouble } from '../finish/outcome-of.js';
 import { countAttempt } from '../metrics/attempt-metrics.js';
 import { closeFailed, closeOk } from './attempt-row.js';
 import { callProvider } from './call-provider.js';
-import { afterFailure, pauseMs } from './decide.js';
+import { afterFailure, MAX_ATTEMPTS, pauseMs } from './decide.js';
 import { giveUp, obey } from './next-step.js';
+import { open, withoutCall } from './open-attempt.js';
 import { reportHealth } from './report-health.js';
 import { situationOf, type Run } from './run.js';
 
@@ -22,18 +24,21 @@ export interface Settled {
   usedTokens: number;
 }
 
+interface LaneState {
+  probe: boolean;
+  hadFailures: boolean;
+}
+
 /** @param attempts the request's, the opened one last. */
-export async function callAndSettle(
-  run: Run,
-  attempts: UsageAttempt[],
-  health: { probe: boolean; hadFailures: boolean },
-): Promise<Settled> {
+export async function callAndSettle(run: Run, attempts: UsageAttempt[], health: LaneState): Promise<Settled> {
   const { deps, payload, provider, model, signal } = run;
   const earlier = attempts.slice(0, -1);
   const opened = attempts.at(-1) as UsageAttempt;
   const startedAt = Date.now();
   const answer = await callProvider(provider, { request: payload.request, model, deadline: payload.head.deadline, signal });
   const fair = Date.now() - startedAt + CLOCK_SLACK_MS >= Math.min(provider.config.timeoutMs ?? FAIR_CALL_MS, FAIR_CALL_MS);
+  if (isRefusedKey(answer) && provider.spare && attempts.length < MAX_ATTEMPTS)
+    return callWithSpareKey(run, provider.spare, closeFailed(opened, answer), health);
   await reportHealth(deps.lanes, provider.config.name, answer, { ...health, fair });
   if (answer instanceof ProviderError) return settleFailure(run, [...earlier, closeFailed(opened, answer)], answer);
 
@@ -46,12 +51,32 @@ export async function callAndSettle(
   return { lane: { kind: 'answered' }, usedTokens: inputTokens(closed.tokens) + closed.tokens.output };
 }
 
+const isRefusedKey = (answer: unknown): answer is ProviderError => answer instanceof ProviderError && answer.fault === 'auth';
+
+/**
+ * The vendor refuses a key while another is good for this provider, see `rotate-key`: the call is made again at once with that one. It is a
+ * call of its own, with a row of its own. The lane is not to blame as long as one of its keys works.
+ */
+async function callWithSpareKey(run: Run, spare: Provider, refused: UsageAttempt, health: LaneState): Promise<Settled> {
+  const { deps, payload, provider } = run;
+  deps.logger.warn({ requestId: refused.requestId, provider: provider.config.name }, 'key refused, calling with the other key');
+  deps.providers.keyRefused(provider);
+  countAttempt(refused);
+  await deps.store.closeAttempt(payload.head.id, refused, payload.hop);
+  const again: Run = { ...run, provider: { ...provider, client: spare, spare: null } };
+  const attempts = await open(again, 0);
+  if (typeof attempts === 'string') return { lane: await withoutCall(again, attempts, health.probe), usedTokens: 0 };
+  return callAndSettle(again, attempts, health);
+}
+
 async function settleFailure({ deps, payload, provider }: Run, attempts: UsageAttempt[], error: ProviderError): Promise<Settled> {
   const { fault, retryAfterMs, httpStatus } = error;
   const { name, maxRetries } = provider.config;
   const closed = attempts.at(-1) as UsageAttempt;
   countAttempt(closed);
-  const callsHere = attempts.filter((row) => row.provider === name && row.status === 'error').length;
+  // A refused key that another has stood in for is none of the retries.
+  const failedHere = attempts.filter((row) => row.provider === name && row.status === 'error');
+  const callsHere = failedHere.filter((row) => row === closed || row.error !== 'auth').length;
   if (fault === 'rate_limited') await deps.lanes.pause(name, Date.now() + pauseMs({ retryAfterMs, callsHere }));
   const decision = afterFailure({
     ...situationOf(payload),
