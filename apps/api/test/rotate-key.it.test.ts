@@ -27,7 +27,7 @@ describe('POST /api/v1/providers/{id}/rotate-key', () => {
     const path = await provider();
     const answer = await rotate(path, { grace_seconds: 600 });
     expect(answer).toMatchObject({ status: 200, body: { api_key_hint: 'BBBB', version: 2 } });
-    expect(Date.parse(answer.body.previous_key_until) - Date.now()).toBeGreaterThan(500_000);
+    expect(Date.parse(answer.body.previous_key_until as string) - Date.now()).toBeGreaterThan(500_000);
     expect(upstream.calls.map(({ apiKey }) => apiKey)).toEqual([NEW]);
     await api.call('POST', `${path}/test`);
     expect(upstream.calls.map(({ apiKey }) => apiKey)).toEqual([NEW, NEW]);

@@ -10,7 +10,9 @@ export function startKeyCare({ db, logger }: { db: Db; logger: Logger }): () => 
   const timer = setInterval(() => {
     // A database that hangs must not collect a round a minute.
     round ??= forgetExpiredKeys(actingAsSystem(db), new Date())
-      .then((forgotten) => void (forgotten > 0 && logger.info({ forgotten }, 'provider keys past their grace deleted')))
+      .then((forgotten) => {
+        if (forgotten > 0) logger.info({ forgotten }, 'provider keys past their grace deleted');
+      })
       .catch((error: unknown) => logger.warn({ err: error }, 'provider keys past their grace could not be deleted, trying again'))
       .finally(() => (round = null));
   }, EVERY_MS);
