@@ -17,6 +17,8 @@ export interface Surroundings {
   databaseUrl: () => string;
   /** The file of the refreshed price table, where there is one. */
   pricesFile: () => string | undefined;
+  /** The running gateway that a command asks. */
+  gateway: () => { url: string; adminKey: string };
   /** As the gateway has them: the first encrypts, all decrypt. */
   encryptionKeys: () => EncryptionKeys;
 }

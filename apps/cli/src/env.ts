@@ -12,5 +12,14 @@ export const readEnv = () => parseEnvOrExit(cliEnv, process.env);
 /** The settings of `prices:refresh`, which needs no database. */
 export const readPricesEnv = () => parseEnvOrExit(z.object({ PRICES_FILE }), process.env);
 
+/** The settings of the commands that ask a running gateway. */
+export const readGatewayEnv = () =>
+  parseEnvOrExit(
+    z.object({
+      LGW_URL: z.url({ protocol: /^https?$/, error: 'must be an http:// or https:// URL' }).default('http://127.0.0.1:8200'),
+      LGW_ADMIN_KEY: z.string().regex(/^[\x21-\x7e]{1,512}$/, 'must be a key of printable ASCII without spaces'),
+    }),
+    process.env,
+  );
 /** What `keys:reencrypt` needs besides the database. */
 export const readKeysEnv = () => parseEnvOrExit(z.object({ ENCRYPTION_KEYS: parsedBy(parseEncryptionKeys) }), process.env);

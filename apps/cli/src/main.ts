@@ -1,10 +1,11 @@
 /** The operator's commands. Each is started by its npm script, or after a build by `node apps/cli/dist/main.js <command>`. */
 import { readFileSync } from 'node:fs';
 import { EXIT, OperatorError, type Command, type ExitCode, type Surroundings } from './command.js';
-import { readEnv, readKeysEnv, readPricesEnv } from './env.js';
+import { readEnv, readGatewayEnv, readKeysEnv, readPricesEnv } from './env.js';
 
 // Loaded when run: the vendors' SDKs alone take half a second, which help and complaints need not wait for.
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  jobs: async () => (await import('./jobs/jobs.js')).jobs,
   'keys:reencrypt': async () => (await import('./keys/reencrypt.js')).reencrypt,
   'prices:recompute': async () => (await import('./prices/recompute.js')).recompute,
   'prices:refresh': async () => (await import('./prices/refresh.js')).refresh,
@@ -49,6 +50,10 @@ function surroundings(): Surroundings {
     signal: stop.signal,
     databaseUrl: () => readEnv().DATABASE_URL,
     pricesFile: () => readPricesEnv().PRICES_FILE,
+    gateway: () => {
+      const { LGW_URL: url, LGW_ADMIN_KEY: adminKey } = readGatewayEnv();
+      return { url, adminKey };
+    },
     encryptionKeys: () => readKeysEnv().ENCRYPTION_KEYS,
   };
 }

@@ -56,8 +56,16 @@ describe('the operator’s commands', () => {
   });
 
   it.each<[string, string[], Record<string, string>, string]>([
-    ['an unknown command', ['prices:guess'], {}, 'usage: node apps/cli/dist/main.js <prices:recompute|'],
+    ['an unknown command', ['prices:guess'], {}, 'usage: node apps/cli/dist/main.js <jobs|keys:reencrypt|'],
     ['a name that every object has', ['toString'], {}, 'usage: node apps/cli'],
+    ['no action', ['jobs'], {}, 'say which: list, show, replay, cancel\n'],
+    ['no admin key', ['jobs', 'list'], {}, 'LGW_ADMIN_KEY: is required and not set\n'],
+    [
+      'a gateway out of reach',
+      ['jobs', 'list'],
+      { LGW_URL: 'http://127.0.0.1:9', LGW_ADMIN_KEY: 'k' },
+      'the gateway at http://127.0.0.1:9 cannot be reached\n',
+    ],
     [
       'a wrong option',
       ['prices:recompute', '--to', 'x'],

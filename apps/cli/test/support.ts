@@ -76,6 +76,9 @@ export async function runCommand(
     signal,
     databaseUrl,
     pricesFile: () => pricesFile,
+    gateway: () => {
+      throw new Error('this command asks no gateway');
+    },
     encryptionKeys: () => encryptionKeys,
   });
   return { code, out: out.join('\n'), notes: notes.join('\n') };

@@ -1,4 +1,5 @@
 /** The rows. The only package that knows Prisma and PostgreSQL; everyone else calls functions with domain names. */
+export { recordDeeds } from './audit/audited.js';
 export { listAudit, type AuditFilter } from './audit/audit-log.js';
 export {
   claimDueAlerts,

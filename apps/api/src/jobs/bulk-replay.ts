@@ -1,4 +1,5 @@
 /** Running many jobs again: those that failed on a provider that was down, once each however often it is asked. */
+import { recordDeeds, type ActingDb } from '@llm-gateway/db';
 import type { JobRef, KeptJob } from '@llm-gateway/queue';
 import { GatewayError } from '@llm-gateway/shared';
 import type { GenerateDeps } from '../generate/deps.js';
@@ -20,8 +21,16 @@ interface Selection {
   alreadyReplayed: number;
 }
 
-/** @param signal aborts when the caller hangs up: what is queued by then stays. @throws GatewayError unavailable before anything is done. */
-export async function replayJobs(deps: GenerateDeps, order: BulkReplayOrder, signal: AbortSignal): Promise<BulkReplayAnswer> {
+/**
+ * @param acting who goes on record. @param signal aborts when the caller hangs up: what is queued by then stays.
+ * @throws GatewayError unavailable before anything is done.
+ */
+export async function replayJobs(
+  deps: GenerateDeps,
+  acting: ActingDb,
+  order: BulkReplayOrder,
+  signal: AbortSignal,
+): Promise<BulkReplayAnswer> {
   const { matched, alreadyReplayed } = await select(deps, order);
   const answer: BulkReplayAnswer = {
     dry_run: order.dry_run,
@@ -35,7 +44,11 @@ export async function replayJobs(deps: GenerateDeps, order: BulkReplayOrder, sig
   };
   const chosen = matched.slice(0, order.max);
   if (order.dry_run) answer.jobs = chosen.map(({ requestId }) => ({ id: requestId, replay: null }));
-  else await replayAll(deps, chosen, { order, again: order.again, signal }, answer);
+  else if (chosen.length > 0) {
+    const after = { ...order, jobs: chosen.length };
+    await recordDeeds(acting, [{ action: 'job.replay_many', target: 'job', targetId: '*', before: null, after }]);
+    await replayAll(deps, chosen, { order, again: order.again, signal }, answer);
+  }
   answer.replayed = answer.jobs.length;
   const byOthers = answer.already_replayed - alreadyReplayed;
   answer.remaining = matched.length - answer.replayed - answer.refused.length - byOthers;

@@ -1,3 +1,4 @@
+import { recordDeeds, type ActingDb } from '@llm-gateway/db';
 import { endAbandoned } from '@llm-gateway/engine';
 import { broadcastCancellation } from '@llm-gateway/queue';
 import type { Caller } from '../auth/caller.js';
@@ -12,11 +13,19 @@ const CANCELLED = { code: 'cancelled', message: 'the request was cancelled' } as
 
 /**
  * A waiting job leaves its queue; the provider call of an active one is aborted by the worker that holds it. One that has ended stays as it is.
- * @returns the job as it is now. @throws GatewayError not_found for one that is not the caller's; unavailable.
+ * @param acting who goes on record where an admin ends a job. @returns the job as it is now.
+ * @throws GatewayError not_found for one that is not the caller's; unavailable.
  */
-export async function cancelJob(deps: GenerateDeps, caller: Caller, id: string): Promise<WireJob> {
+export async function cancelJob(deps: GenerateDeps, caller: Caller, acting: ActingDb, id: string): Promise<WireJob> {
   const found = await findJob(deps, caller, id);
-  if (found.stored) await end(deps, found.stored.head.id);
+  if (!found.stored) return jobView(deps, found);
+  // What callers do with their own jobs is no admin's deed, and works while PostgreSQL is away.
+  if (caller.scopes.has('admin')) {
+    await recordDeeds(acting, [
+      { action: 'job.cancel', target: 'job', targetId: found.stored.head.id, before: null, after: null },
+    ]);
+  }
+  await end(deps, found.stored.head.id);
   return jobView(deps, found);
 }
 

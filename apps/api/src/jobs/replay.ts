@@ -1,3 +1,4 @@
+import { recordDeeds, type ActingDb } from '@llm-gateway/db';
 import type { JobRef } from '@llm-gateway/queue';
 import { GatewayError, newRequestId, requestTime } from '@llm-gateway/shared';
 import type { Caller } from '../auth/caller.js';
@@ -22,17 +23,26 @@ export interface Replay {
 
 /**
  * Runs a finished job again, elsewhere if asked, as a request of its own under all limits and budgets. Every call is a new run, unless it
- * has the idempotency key of an earlier one.
+ * has the idempotency key of an earlier one. @param acting who goes on record.
  * @throws GatewayError not_found where the job's prompt is not kept (any more); conflict while it has not ended; else as `generate` does.
  */
-export async function replayJob(deps: GenerateDeps, caller: Caller, id: string, replay: Replay): Promise<Queued> {
+export async function replayJob(
+  deps: GenerateDeps,
+  caller: Caller,
+  acting: ActingDb,
+  { id, ...replay }: Replay & { id: string },
+): Promise<Queued> {
   const { kept } = await findJob(deps, caller, id);
   if (!kept) throw notKept(id);
   if (kept.shelf === 'queued' || kept.shelf === 'active') {
     throw new GatewayError('conflict', 'the job has not ended yet: cancel it first, or wait for its end');
   }
   const planned = await planFor(deps, kept, newRequestId(), replay);
-  const work = () => claimAndRun(deps, kept, planned, true);
+  const work = async () => {
+    const after = { replay: planned.planned.head.id, ...replay.order };
+    await recordDeeds(acting, [{ action: 'job.replay', target: 'job', targetId: id, before: null, after }]);
+    return claimAndRun(deps, kept, planned);
+  };
   if (!replay.idempotencyKey) return work();
   const key = `replay:${id}:${replay.idempotencyKey}`;
   return (await onceForKey(deps, planned.call, planned.planned, { key, work })) as Queued;
@@ -73,9 +83,9 @@ async function planFor(deps: GenerateDeps, ref: JobRef, replayId: string, { orde
   return planReplay(deps, { ref, payload, replayId, signal }, order);
 }
 
-async function claimAndRun(deps: GenerateDeps, ref: JobRef, replay: PlannedReplay, again: boolean): Promise<Queued> {
+async function claimAndRun(deps: GenerateDeps, ref: JobRef, replay: PlannedReplay): Promise<Queued> {
   const { id } = replay.planned.head;
-  await redisOrUnavailable(deps.kept.claimReplay(ref, id, again));
+  await redisOrUnavailable(deps.kept.claimReplay(ref, id, true));
   try {
     return await run(deps, ref, replay);
   } catch (error) {

@@ -1,4 +1,5 @@
 import { Router, type Request } from 'express';
+import { actingFor } from '../auth/acting-for.js';
 import { callerOf } from '../auth/caller.js';
 import type { GenerateDeps } from '../generate/deps.js';
 import { hangUpSignal, idempotencyKey } from '../generate/router.js';
@@ -21,7 +22,7 @@ export function jobsRouter(deps: GenerateDeps): Router {
     res.json(await jobView(deps, await findJob(deps, callerOf(res), req.params.id)));
   });
   router.delete('/:id', async (req, res) => {
-    res.status(202).json(await cancelJob(deps, callerOf(res), req.params.id));
+    res.status(202).json(await cancelJob(deps, callerOf(res), actingFor(deps.db, res), req.params.id));
   });
   return router;
 }
@@ -31,8 +32,8 @@ export function replayRouter(deps: GenerateDeps): Router {
   const router = Router({ mergeParams: true });
   router.post('/', async (req: Request<{ id: string }>, res) => {
     const order = parse(replayBody, req.body ?? {});
-    const replay = { order, idempotencyKey: idempotencyKey(req), signal: hangUpSignal(res) };
-    const { id, status, position } = await replayJob(deps, callerOf(res), req.params.id, replay);
+    const replay = { id: req.params.id, order, idempotencyKey: idempotencyKey(req), signal: hangUpSignal(res) };
+    const { id, status, position } = await replayJob(deps, callerOf(res), actingFor(deps.db, res), replay);
     res.status(202).location(`/api/v1/jobs/${id}`).json({ id, status, position, replay_of: req.params.id });
   });
   return router;
@@ -42,7 +43,7 @@ export function replayRouter(deps: GenerateDeps): Router {
 export function bulkReplayRouter(deps: GenerateDeps): Router {
   const router = Router();
   router.post('/', async (req, res) => {
-    res.json(await replayJobs(deps, parse(bulkReplayBody, req.body), hangUpSignal(res)));
+    res.json(await replayJobs(deps, actingFor(deps.db, res), parse(bulkReplayBody, req.body), hangUpSignal(res)));
   });
   return router;
 }

@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { Cluster, SERVICE_KEY, until } from './cluster.js';
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { ADMIN_KEY, Cluster, SERVICE_KEY, until } from './cluster.js';
 
 interface Job {
   id: string;
@@ -100,6 +102,8 @@ describe('a failed job that is run again', () => {
         provider: 'spare',
       },
     ]);
+    const audit = await cluster.rows('SELECT action, after FROM llm_audit_logs WHERE target_id = $1', [id]);
+    expect(audit).toEqual([{ action: 'job.replay', after: { replay: replay.id, provider: 'spare' } }]);
     // Its first caller may read what came of it.
     const asCaller = await fetch(cluster.url(`/api/v1/jobs/${replay.id}`), { headers: { 'x-service-key': SERVICE_KEY } });
     expect(asCaller.status).toBe(200);
@@ -111,7 +115,7 @@ describe('a failed job that is run again', () => {
     const replay = async (headers: Record<string, string> = {}) => {
       const response = await fetch(cluster.url(`/api/v1/jobs/${id}/replay`), {
         method: 'POST',
-        headers: { 'x-service-key': 'test-admin-key-0123456789', 'content-type': 'application/json', ...headers },
+        headers: { 'x-service-key': ADMIN_KEY, 'content-type': 'application/json', ...headers },
         body: JSON.stringify({ provider: 'spare' }),
       });
       return ((await response.json()) as { id: string }).id;
@@ -183,5 +187,39 @@ describe('many jobs run again', () => {
     // What failed again may be run once more; what was answered is left alone.
     const next = await replayAll({ filter: { customer_id: 'minute' }, dry_run: true });
     expect(next).toMatchObject({ matched: 12 - answered, already_replayed: 12 });
+  }, 60_000);
+});
+
+describe('npm run jobs', () => {
+  const cli = (...args: string[]): Promise<{ code: number; out: string }> =>
+    new Promise((resolve) => {
+      const env = { PATH: process.env.PATH, LGW_URL: cluster.url(''), LGW_ADMIN_KEY: ADMIN_KEY };
+      execFile(process.execPath, [join('apps', 'cli', 'dist', 'main.js'), 'jobs', ...args], { env }, (error, out) =>
+        resolve({ code: error ? Number(error.code) : 0, out }),
+      );
+    });
+
+  it('lists, shows, replays and cancels, the last two only when told to, and it is on record', async () => {
+    const [id = ''] = await fail('cli', 1);
+    const filter = ['--customer', 'cli', '--json'];
+    const listed = JSON.parse((await cli('list', ...filter)).out) as { jobs: Job[] };
+    expect(listed).toMatchObject({ jobs: [{ id, status: 'failed' }], more: false });
+    expect((await cli('list', '--customer', 'cli')).out).toContain(id);
+    expect(JSON.parse((await cli('show', id)).out)).toMatchObject([{ id, error: { code: 'provider_error' } }]);
+    expect((await cli('replay', '--customer', 'cli')).out).toContain('add --apply');
+    expect(await job(id)).not.toHaveProperty('replayed_by');
+    const replayed = JSON.parse((await cli('replay', ...filter, '--on-provider', 'spare', '--apply')).out) as Replayed;
+    expect(await ended(replayed.jobs[0]?.replay ?? '')).toMatchObject({ status: 'completed', replay_of: id });
+    const turnedAway = await cli('replay', id, '--again', '--on-provider', 'nobody', '--apply', '--json');
+    expect([turnedAway.code, JSON.parse(turnedAway.out)]).toMatchObject([2, { refused: [{ id, code: 'invalid_request' }] }]);
+
+    cluster.upstream.respond({ hang: 'headers' });
+    const hanging = await enqueue({ prompt: 'endless', cache: { mode: 'off' }, provider: 'spare' });
+    expect((await cli('cancel', hanging)).out).toContain('add --apply');
+    expect(['queued', 'active']).toContain((await job(hanging)).status);
+    await cli('cancel', hanging, '--apply');
+    expect(await ended(hanging)).toMatchObject({ status: 'cancelled' });
+    const entries = await cluster.rows<{ action: string }>('SELECT action FROM llm_audit_logs WHERE target = $1', ['job']);
+    expect(entries.map(({ action }) => action)).toEqual(expect.arrayContaining(['job.replay_many', 'job.cancel']));
   }, 60_000);
 });
