@@ -3,6 +3,7 @@ import { effectiveBaseUrl } from './base-url.js';
 import { agentFor } from './egress/agent.js';
 import { checkBaseUrl } from './egress/check-base-url.js';
 import { openExchange } from './http/exchange.js';
+import { redact } from './http/redact.js';
 import { needsKey } from './needs-key.js';
 import type { Provider, ProviderAnswer, ProviderCall, ProviderConnection, VendorGenerate } from './provider.js';
 
@@ -33,8 +34,10 @@ export function createProvider(connection: ProviderConnection): Provider {
       const exchange = openExchange({ agent: agentFor(egressAllow), origin, apiKey, timeoutMs: call.timeoutMs, signal });
       try {
         const vendor = await VENDORS[type]();
-        const { responseId, ...answer } = await vendor(call, target, exchange.fetch);
-        return { ...answer, vendorRequestId: exchange.requestId() ?? responseId };
+        const { responseId, servedModel, ...answer } = await vendor(call, target, exchange.fetch);
+        // Both are the vendor's words, and both are stored and shown.
+        const vendorRequestId = exchange.requestId() ?? (responseId === null ? null : redact(responseId, apiKey));
+        return { ...answer, servedModel: redact(servedModel, apiKey), vendorRequestId };
       } catch (error) {
         throw exchange.explain(error);
       } finally {

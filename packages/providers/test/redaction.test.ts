@@ -53,3 +53,12 @@ it.each(PROVIDER_TYPES)('%s: an answer of the wrong shape is not repeated in the
   expect(failure.fault).toBe('bad_response');
   expect(inspect(failure, { depth: 10, showHidden: true })).not.toContain('the-private-prompt');
 });
+
+it.each(PROVIDER_TYPES)('%s: a key that comes back in a header goes no further', async (type) => {
+  const echo = { 'request-id': `req-${KEY}`, 'x-request-id': `req-${KEY}`, 'mistral-correlation-id': `req-${KEY}` };
+  const refusing = await startVendor(answering(400, { error: { message: 'no' }, request_id: KEY }, echo));
+  const failure = await failureOf(providerAt(type, refusing.url, KEY).generate(callTo(type), never()));
+  await refusing.stop();
+  expect(inspect(failure, { depth: 10, showHidden: true })).not.toContain(KEY);
+  expect(failure.vendorRequestId).toContain('[redacted]');
+});

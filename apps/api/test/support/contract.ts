@@ -125,21 +125,23 @@ function resolve(schema: Schema): Schema {
   return name === undefined ? schema : (document.components.schemas[name] ?? {});
 }
 
-const textOf = (schema: Schema): Arbitrary<unknown> => {
+const textOf = (schema: Schema, known: readonly string[]): Arbitrary<unknown> => {
   if (schema.enum) return fc.constantFrom(...schema.enum);
   if (schema.const !== undefined) return fc.constant(schema.const);
   if (schema.format === 'date-time')
     return fc.date({ noInvalidDate: true, min: new Date(0), max: new Date('2100-01-01') }).map((date) => date.toISOString());
   if (schema.format === 'uuid') return fc.uuid();
   const max = Math.min(schema.maxLength ?? 30, 30);
-  return fc.stringMatching(/^[a-z0-9-]{1,30}$/).map((text) => text.slice(0, Math.max(max, schema.minLength ?? 1)));
+  const made = fc.stringMatching(/^[a-z0-9-]{1,30}$/).map((text) => text.slice(0, Math.max(max, schema.minLength ?? 1)));
+  // Names that are there lead behind the checks.
+  return fc.oneof(made, fc.constantFrom(...known));
 };
 
 /** @returns values that fit the schema, as far as a schema tells. */
-function fitting(given: Schema, depth = 0): Arbitrary<unknown> {
+function fitting(given: Schema, known: readonly string[]): Arbitrary<unknown> {
   const schema = resolve(given);
   const choices = schema.anyOf ?? schema.oneOf;
-  if (choices) return fc.oneof(...choices.map((choice) => fitting(choice, depth + 1)));
+  if (choices) return fc.oneof(...choices.map((choice) => fitting(choice, known)));
   if (schema.enum) return fc.constantFrom(...schema.enum);
   const type = Array.isArray(schema.type) ? schema.type[0] : schema.type;
   switch (type) {
@@ -152,11 +154,11 @@ function fitting(given: Schema, depth = 0): Arbitrary<unknown> {
     case 'null':
       return fc.constant(null);
     case 'array':
-      return fc.array(fitting(schema.items ?? {}, depth + 1), { minLength: schema.minItems ?? 0, maxLength: 3 });
+      return fc.array(fitting(schema.items ?? {}, known), { minLength: schema.minItems ?? 0, maxLength: 3 });
     case 'object':
-      return objectOf(schema, (field) => fitting(field, depth + 1));
+      return objectOf(schema, (field) => fitting(field, known));
     case 'string':
-      return textOf(schema);
+      return textOf(schema, known);
     default:
       return hostileValue;
   }
@@ -171,20 +173,25 @@ const objectOf = (schema: Schema, value: (field: Schema) => Arbitrary<unknown>):
     noNullPrototype: true,
   });
 
-/** @returns values that fit but for some of their parts. */
-function spoiled(given: Schema): Arbitrary<unknown> {
+/** @returns values that fit but for one of their fields; what is behind it is reached only while all others are right. */
+function spoiledOnce(given: Schema, known: readonly string[]): Arbitrary<unknown> {
   const schema = resolve(given);
-  if (schema.type !== 'object' || !schema.properties) return fc.oneof(fitting(schema), hostileValue);
-  const field = (part: Schema): Arbitrary<unknown> =>
-    fc.oneof(
-      { weight: 3, arbitrary: fitting(part) },
-      { weight: 1, arbitrary: spoiled(part) },
-      { weight: 1, arbitrary: hostileValue },
-    );
+  const fields = Object.entries(schema.properties ?? {});
+  if (fields.length === 0) return hostileValue;
+  const field = fc.constantFrom(...fields).chain(([name, part]) => spoiledPart(part, known).map((value) => ({ [name]: value })));
+  return fc.tuple(fitting(schema, known), field).map(([value, spoiledField]) => ({ ...(value as object), ...spoiledField }));
+}
+
+const spoiledPart = (part: Schema, known: readonly string[]): Arbitrary<unknown> =>
+  resolve(part).properties ? spoiledOnce(part, known) : fc.oneof(hostileText, hostileValue);
+
+/** @returns values of which many parts, and some that there are not, are anything. */
+function spoiled(given: Schema, known: readonly string[]): Arbitrary<unknown> {
+  const schema = resolve(given);
+  if (schema.type !== 'object' || !schema.properties) return fc.oneof(fitting(schema, known), hostileValue);
+  const field = (part: Schema): Arbitrary<unknown> => fc.oneof(fitting(part, known), spoiled(part, known), hostileValue);
   const surplus = fc.dictionary(hostileText, hostileValue, { maxKeys: 2, noNullPrototype: true });
-  return fc
-    .tuple(objectOf(schema, field), surplus, fc.boolean())
-    .map(([value, more, add]) => (add ? { ...(value as object), ...more } : value));
+  return fc.tuple(objectOf(schema, field), surplus).map(([value, more]) => ({ ...(value as object), ...more }));
 }
 
 export interface FuzzedCall {
@@ -207,41 +214,39 @@ const RAW_BODIES = [
   '[1e400]',
 ];
 
-/** @param known ids of rows that are there, for some of the paths. */
+/** @param known ids and names that are there. */
 export function calls(operation: Operation, known: readonly string[]): Arbitrary<FuzzedCall> {
   const { parameters, body } = operation;
   const text = fc.oneof(hostileText, fc.constantFrom(...known));
   const pathValues = parameters
     .filter((each) => each.in === 'path')
     .map(({ name }) => text.map((value) => [name, value] as const));
-  const query = parameters
+  const inQuery = parameters
     .filter((each) => each.in === 'query')
     .map(({ name, schema }) =>
-      fc
-        .option(fc.oneof(fitting(schema).map(String), hostileText), { nil: null, freq: 2 })
-        .map((value) => [name, value] as const),
+      fc.oneof(fitting(schema, known).map(String), hostileText).map((value): [string, string] => [name, value]),
     );
+  const query = inQuery.length === 0 ? fc.constant([]) : fc.array(fc.oneof(...inQuery), { maxLength: 3 });
   const headers = parameters
     .filter((each) => each.in === 'header')
     .map(({ name }) => fc.option(headerText, { nil: null }).map((value) => [name, value] as const));
   const bodies = body
     ? fc.oneof(
-        { weight: 2, arbitrary: fitting(body).map((value) => JSON.stringify(value)) },
-        { weight: 5, arbitrary: spoiled(body).map((value) => JSON.stringify(value)) },
+        { weight: 2, arbitrary: fitting(body, known).map((value) => JSON.stringify(value)) },
+        { weight: 5, arbitrary: spoiledOnce(body, known).map((value) => JSON.stringify(value)) },
+        { weight: 2, arbitrary: spoiled(body, known).map((value) => JSON.stringify(value)) },
         { weight: 1, arbitrary: hostileValue.map((value) => JSON.stringify(value)) },
         { weight: 1, arbitrary: fc.constantFrom(...RAW_BODIES) },
       )
     : fc.oneof(fc.constant(undefined), fc.constantFrom(...RAW_BODIES));
-  return fc
-    .tuple(fc.tuple(...pathValues), fc.tuple(...query), fc.tuple(...headers), bodies)
-    .map(([inPath, inQuery, inHeaders, text]) => ({
-      path: withQuery(
-        inPath.reduce((path, [name, value]) => path.replace(`{${name}}`, () => encode(value)), operation.path),
-        inQuery,
-      ),
-      headers: Object.fromEntries(inHeaders.filter((header): header is [string, string] => header[1] !== null)),
-      body: text,
-    }));
+  return fc.tuple(fc.tuple(...pathValues), query, fc.tuple(...headers), bodies).map(([inPath, asked, inHeaders, text]) => ({
+    path: withQuery(
+      inPath.reduce((path, [name, value]) => path.replace(`{${name}}`, () => encode(value)), operation.path),
+      asked,
+    ),
+    headers: Object.fromEntries(inHeaders.filter((header): header is [string, string] => header[1] !== null)),
+    body: text,
+  }));
 }
 
 /** What HTTP lets through in a header. */
@@ -253,7 +258,7 @@ const headerText = fc.oneof(
 // A path segment of nothing would be another path.
 const encode = (value: string): string => encodeURIComponent(value.toWellFormed() || 'empty').replaceAll('.', '%2E');
 
-function withQuery(path: string, query: readonly (readonly [string, string | null])[]): string {
-  const parts = query.flatMap(([name, value]) => (value === null ? [] : [`${name}=${encodeURIComponent(value.toWellFormed())}`]));
+function withQuery(path: string, query: readonly (readonly [string, string])[]): string {
+  const parts = query.map(([name, value]) => `${name}=${encodeURIComponent(value.toWellFormed())}`);
   return parts.length === 0 ? path : `${path}?${parts.join('&')}`;
 }

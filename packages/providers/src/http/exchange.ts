@@ -8,6 +8,7 @@ import { request, type Agent, type Dispatcher } from 'undici';
 import { z } from 'zod';
 import { deadlineController } from './deadline.js';
 import { networkError } from './network-error.js';
+import { redact } from './redact.js';
 import { parseJson, requestIdOf, vendorError, type HttpAnswer } from './vendor-error.js';
 
 export interface ExchangeOptions {
@@ -49,8 +50,8 @@ export function openExchange(options: ExchangeOptions): Exchange {
         failure = networkError(error);
         throw failure;
       }),
-    requestId: () => answer && requestIdOf(answer.headers),
-    explain: (error) => deadline.reason() ?? failure ?? unreadable(error, answer),
+    requestId: () => answer && requestIdOf(answer.headers, options.apiKey),
+    explain: (error) => deadline.reason() ?? failure ?? unreadable(error, answer, options.apiKey),
     close: deadline.close,
   };
 }
@@ -89,13 +90,14 @@ function rethrowAsProviderError(error: unknown): never {
 /** @throws ProviderError unless the answer is a 2xx with a JSON object that is not an error. */
 function assertJsonAnswer(answer: HttpAnswer, apiKey: string | null): void {
   const { status, headers, text } = answer;
-  const options = { httpStatus: status, vendorRequestId: requestIdOf(headers) };
+  const options = { httpStatus: status, vendorRequestId: requestIdOf(headers, apiKey) };
   if (status >= 300 && status < 400)
     throw new ProviderError('bad_response', 'the provider answered with a redirect, which is not followed', options);
   if (status < 200 || status >= 400) throw vendorError(answer, apiKey);
   const json = parseJson(text);
   if (typeof json !== 'object' || json === null || Array.isArray(json)) {
-    const got = text.trim() === '' ? 'an empty body' : (headers.get('content-type') ?? 'an unknown type').slice(0, 60);
+    const got =
+      text.trim() === '' ? 'an empty body' : redact(headers.get('content-type') ?? 'an unknown type', apiKey).slice(0, 60);
     throw new ProviderError('bad_response', `the provider answered ${status} with ${got} instead of a JSON object`, options);
   }
   // Routers such as OpenRouter report an upstream failure inside a 200.
@@ -103,12 +105,12 @@ function assertJsonAnswer(answer: HttpAnswer, apiKey: string | null): void {
 }
 
 /** The SDK or our reading of its result failed without the wire failing: after an answer, its shape; before, the request. */
-function unreadable(error: unknown, answer: HttpAnswer | undefined): ProviderError {
+function unreadable(error: unknown, answer: HttpAnswer | undefined, apiKey: string | null): ProviderError {
   if (error instanceof ProviderError) return error;
   if (!answer)
     return new ProviderError('invalid_request', 'the request cannot be expressed in the form that this provider takes');
   const issue = error instanceof z.ZodError ? error.issues[0] : undefined;
   const where = issue ? ` (${issue.path.join('.') || 'body'})` : '';
-  const options = { httpStatus: answer.status, vendorRequestId: requestIdOf(answer.headers) };
+  const options = { httpStatus: answer.status, vendorRequestId: requestIdOf(answer.headers, apiKey) };
   return new ProviderError('bad_response', `the provider's answer does not have the expected shape${where}`, options);
 }

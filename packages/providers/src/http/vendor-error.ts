@@ -33,8 +33,10 @@ const errorBody = z.object({
   request_id: text,
 });
 
-export function requestIdOf(headers: ReadonlyMap<string, string>): string | undefined {
-  return REQUEST_ID_HEADERS.map((name) => headers.get(name)).find((id) => id !== undefined);
+/** Redacted as all that a vendor says: a server that sends back what it got may do so in any header. */
+export function requestIdOf(headers: ReadonlyMap<string, string>, apiKey: string | null): string | undefined {
+  const id = REQUEST_ID_HEADERS.map((name) => headers.get(name)).find((each) => each !== undefined);
+  return id === undefined ? undefined : redact(id, apiKey);
 }
 
 /** @returns the body as JSON, or undefined where it is none. */
@@ -59,7 +61,7 @@ export function vendorError(answer: HttpAnswer, apiKey: string | null): Provider
     {
       httpStatus: status,
       retryAfterMs: retryAfterMs(answer.headers, json, Date.now()),
-      vendorRequestId: requestIdOf(answer.headers) ?? body?.request_id,
+      vendorRequestId: requestIdOf(answer.headers, apiKey) ?? (body?.request_id && redact(body.request_id, apiKey)),
     },
   );
 }
