@@ -1,7 +1,14 @@
 import { inRoot } from './paths.mjs';
 
 /** Commands of apps/cli, whose main takes them under these names. */
-export const CLI_COMMANDS = ['jobs', 'keys:reencrypt', 'prices:recompute', 'prices:refresh', 'usage:rebuild-rollups', 'usage:reconcile'];
+export const CLI_COMMANDS = [
+  'jobs',
+  'keys:reencrypt',
+  'prices:recompute',
+  'prices:refresh',
+  'usage:rebuild-rollups',
+  'usage:reconcile',
+];
 
 /** Measurements: `bench:<folder>` is bench/<folder>/main.mjs. */
 export const BENCHES = ['bench:usage'];
