@@ -1,10 +1,11 @@
 /** The API as one table of routes: what is not in it does not exist, and what is has said who may call it. */
 import express, { type Application, type Router } from 'express';
+import type { Scope } from '@llm-gateway/shared';
 import helmet from 'helmet';
 import { alertsRouter } from './alerts/router.js';
 import { auditRouter } from './audit/router.js';
 import { authenticate, requireScope } from './auth/authenticate.js';
-import type { Scope } from './auth/caller.js';
+import { limitRate } from './auth/limit-rate.js';
 import { BOARD_PATH, boardRouter } from './board/board.js';
 import { budgetsRouter } from './budgets/router.js';
 import type { Deps } from './deps.js';
@@ -14,6 +15,7 @@ import { healthRouter } from './health/router.js';
 import { errorHandler, notFound } from './http/errors.js';
 import { readJson } from './http/read-json.js';
 import { requestId } from './http/request-id.js';
+import { keysRouter } from './keys/router.js';
 import { countRequests } from './metrics/request-metrics.js';
 import { metricsRouter } from './metrics/router.js';
 import { overridesRouter } from './overrides/router.js';
@@ -43,6 +45,7 @@ export function mounts(deps: Deps): Mount[] {
     { path: '/api/v1/overrides', access: 'admin', router: overridesRouter(deps) },
     { path: '/api/v1/budgets', access: 'admin', router: budgetsRouter(deps) },
     { path: '/api/v1/alerts', access: 'admin', router: alertsRouter(deps) },
+    { path: '/api/v1/keys', access: 'admin', router: keysRouter(deps) },
     { path: '/api/v1/audit', access: 'admin', router: auditRouter(deps) },
     { path: '/api/v1/routes', access: 'admin', router: routesRouter(deps) },
     { path: '/api/v1/usage', access: 'read', router: usageRouter(deps) },
@@ -61,7 +64,7 @@ export function createApp(deps: Deps): Application {
     helmet({ contentSecurityPolicy: { useDefaults: false, directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } } }),
   );
   // Default deny: below /api nothing answers without a key, not even that there is no such path.
-  app.use('/api', authenticate(deps.keys));
+  app.use('/api', authenticate(deps.keys), limitRate(deps.keyRate));
   for (const mount of routes) attach(app, mount, deps);
   app.use(notFound);
   app.use(errorHandler(deps.logger));

@@ -33,6 +33,7 @@ export interface Replica {
   belt: Belt;
   budgets: BudgetBook;
   metricsSources: MetricsSources;
+  redis: Redis;
   close(): Promise<void>;
 }
 
@@ -102,7 +103,7 @@ export async function composeReplica({ apiId, db, logger, encryptionKeys, egress
     replay: replayRouter(deps),
     bulkReplay: bulkReplayRouter(deps),
   };
-  return { routers, config, lanes, belt, budgets, metricsSources, close };
+  return { routers, config, lanes, belt, budgets, redis, metricsSources, close };
 }
 
 /** A job that BullMQ failed without running it sends no reply: whoever waits looks at the job itself. */

@@ -5,6 +5,7 @@ import type { EgressRules } from '@llm-gateway/providers';
 import type { Logger } from '@llm-gateway/shared';
 import type { Router } from 'express';
 import type { KeyStore } from './auth/caller.js';
+import type { KeyRate } from './auth/key-rate.js';
 import type { BoardQueue } from './board/board.js';
 import type { Env } from './env.js';
 import type { LaneMonitor } from './lanes/lane-monitor.js';
@@ -22,6 +23,7 @@ export interface Deps {
   lanes: Pick<LaneMonitor, 'status' | 'redisUp'>;
   queues: Queues;
   keys: KeyStore;
+  keyRate: Pick<KeyRate, 'take'>;
   encryptionKeys: EncryptionKeys;
   egress: EgressRules;
   /** Who may read `/metrics` beside the API; null: it is not there. */

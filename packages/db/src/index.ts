@@ -39,6 +39,10 @@ export {
 } from './connection/database.js';
 export { isDataError } from './connection/errors.js';
 export { decryptSecret, parseEncryptionKeys, type EncryptionKeys } from './encryption.js';
+export type { ServiceKeyInput, StoredServiceKey } from './keys/key-rows.js';
+export { keyFingerprint, keyIdOf } from './keys/key-text.js';
+export { openPepper } from './keys/pepper.js';
+export { createServiceKey, deleteServiceKey, listServiceKeys, noteKeyUse, rotateServiceKey } from './keys/service-keys.js';
 export { findDrift } from './migrations/drift.js';
 export { migrate, type MigrateOptions } from './migrations/migrate.js';
 export type { Page, PageRequest } from './page.js';

@@ -6,6 +6,9 @@ import pg from 'pg';
 import { closeDatabase, findDrift, migrate, openDatabase, usageSummary } from '../src/index.js';
 import { bookUnbooked } from '../src/usage/rollups/rebuild.js';
 
+/** Each test applies all migrations, some several times, on a machine that may run other tests as well. */
+jest.setTimeout(60_000);
+
 let database: TestDatabase;
 let client: pg.Client;
 beforeEach(async () => {
@@ -32,6 +35,8 @@ const OURS = [
   'llm_config_state',
   'llm_customer_overrides',
   'llm_provider_configs',
+  'llm_sealed_secrets',
+  'llm_service_keys',
   'llm_usage_attempts',
   'llm_usage_logs',
   'llm_usage_rollups',

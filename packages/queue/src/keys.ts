@@ -27,6 +27,9 @@ export const keys = {
   /** String: the worker that looks after the budgets just now. */
   budgetTurn: 'lgw:budgets:turn',
 
+  /** String: what one service key has used of its minute. */
+  keyMinute: (keyId: string) => `lgw:key:minute:${keyId}`,
+
   cache: (hash: string) => `lgw:cache:${hash}`,
   flight: (hash: string) => `lgw:flight:${hash}`,
   idempotency: (hash: string) => `lgw:idem:${hash}`,

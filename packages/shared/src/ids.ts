@@ -12,6 +12,8 @@ export function requestTime(requestId: string): number {
   }
 }
 export const newAttemptId = (): string => `att_${ulid()}`;
+/** Of a service key: part of its text, so of few characters. */
+export const newKeyId = (): string => ulid().toLowerCase();
 /** Names one process among its replicas. */
 export const newInstanceId = (kind: 'api' | 'worker'): string => `${kind}-${ulid()}`;
 

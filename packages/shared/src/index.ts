@@ -12,6 +12,7 @@ export * from './logger.js';
 export * from './money.js';
 export * from './provider-config.js';
 export * from './provider-error.js';
+export * from './service-key.js';
 export * from './stop-signal.js';
 export * from './tokens.js';
 export * from './usage.js';

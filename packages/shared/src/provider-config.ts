@@ -1,6 +1,7 @@
 /** Providers and overrides: as every process holds them in memory, and as they travel in the mirror of the configuration. */
 import { z } from 'zod';
 import { budget } from './budget.js';
+import { keyRing } from './service-key.js';
 
 export const PROVIDER_TYPES = ['claude', 'openai', 'gemini', 'llama', 'mistral', 'custom'] as const;
 export const providerType = z.enum(PROVIDER_TYPES);
@@ -71,12 +72,14 @@ export const customerOverride = z.object({
 });
 export type CustomerOverride = z.infer<typeof customerOverride>;
 
-/** All that routing and budgets need, in one consistent read. `version` grows with every change of any list. */
+/** All that routing, budgets and authentication need, in one consistent read. `version` grows with every change of any list. */
 export const configSnapshot = z.object({
   version: z.int(),
   providers: z.array(providerConfig),
   overrides: z.array(customerOverride),
   budgets: z.array(budget).default([]),
+  /** The keys in the database. Absent: not known, as in the mirror of a build that had none. */
+  access: keyRing.optional(),
   /** Names of providers that this build cannot understand, and leaves out. */
   unreadable: z.array(z.string()).default([]),
 });

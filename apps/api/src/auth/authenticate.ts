@@ -1,6 +1,6 @@
-import { GatewayError } from '@llm-gateway/shared';
+import { GatewayError, type Scope } from '@llm-gateway/shared';
 import type { Request, RequestHandler } from 'express';
-import { callerOf, type KeyStore, type Scope } from './caller.js';
+import { callerOf, type KeyStore } from './caller.js';
 
 /** Longer than any key; hashing a header of kilobytes is work for nothing. */
 const MAX_KEY = 512;

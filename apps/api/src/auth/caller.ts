@@ -1,18 +1,20 @@
+import type { Scope } from '@llm-gateway/shared';
 import type { Response } from 'express';
 
-export const SCOPES = ['generate', 'read', 'admin'] as const;
-export type Scope = (typeof SCOPES)[number];
-
-/** Who asks, as far as a key tells. */
+/** Who asks, as far as a key or a token tells. */
 export interface Caller {
   /** Names the key in rows and logs; the key cannot be found from it. */
   keyId: string;
   scopes: ReadonlySet<Scope>;
   /** The one service that the key belongs to; null: the request says which. */
   service: string | null;
+  /** The one customer that the token is bound to; null: the request says which, or none. */
+  customerId: string | null;
+  /** Requests a minute; null: as many as it likes. */
+  rpmLimit: number | null;
 }
 
-/** Knows keys. Behind this interface stand the environment's keys, and later those in the database. */
+/** Knows keys: the environment's, those in the database, and tokens. */
 export interface KeyStore {
   /** @returns null for a key that nobody has. @throws GatewayError unavailable when that cannot be found out: never a guess. */
   find(key: string): Promise<Caller | null>;

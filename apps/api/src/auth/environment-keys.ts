@@ -1,6 +1,6 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
-import type { Caller, KeyStore, Scope } from './caller.js';
-import { SCOPES } from './caller.js';
+import { SCOPES, type Scope } from '@llm-gateway/shared';
+import type { Caller, KeyStore } from './caller.js';
 
 const SERVICE_SCOPES: readonly Scope[] = ['generate', 'read'];
 
@@ -38,4 +38,6 @@ const callerFor = (key: string, scopes: readonly Scope[]): Caller => ({
   keyId: `env_${createHmac('sha256', ID_LABEL).update(key).digest('hex').slice(0, 12)}`,
   scopes: new Set(scopes),
   service: null,
+  customerId: null,
+  rpmLimit: null,
 });

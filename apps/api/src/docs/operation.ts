@@ -1,8 +1,7 @@
 /** One route of the contract, told in the few words in which routes differ. */
-import { ERROR_CODES, type ErrorCode } from '@llm-gateway/shared';
+import { ERROR_CODES, type ErrorCode, type Scope } from '@llm-gateway/shared';
 import { z } from 'zod';
 import type { ZodOpenApiOperationObject, ZodOpenApiResponsesObject } from 'zod-openapi';
-import type { Scope } from '../auth/caller.js';
 
 export const errorAnswer = z
   .object({

@@ -1,14 +1,19 @@
 import { unpricedModels, usageBy, usageLogs, usageLogWithAttempts, usageSummary, usageTimeseries } from '@llm-gateway/db';
 import { GatewayError, wireName } from '@llm-gateway/shared';
-import { Router } from 'express';
+import { Router, type Response } from 'express';
+import { callerOf } from '../auth/caller.js';
 import type { Deps } from '../deps.js';
 import { parse } from '../http/parse.js';
 import { sendChunks } from '../http/send-chunks.js';
+import { ownLog, ownUsage } from './own-usage.js';
 import { exportCsv, exportHeaders } from './export-csv.js';
 import { byQuery, logsQuery, summaryQuery, timeseriesQuery, toFilter, unpricedQuery } from './query.js';
 import { reportRoute } from './report/report-route.js';
 
 export const DIMENSIONS = ['provider', 'service', 'customer', 'model'] as const;
+
+/** The rows that a query asks for, of those that its caller may see. */
+const filterOf = (res: Response, query: Parameters<typeof toFilter>[0]) => ownUsage(callerOf(res), toFilter(query));
 
 const logId = wireName(100);
 
@@ -17,43 +22,43 @@ export function usageRouter({ db }: Pick<Deps, 'db'>): Router {
   const router = Router();
 
   router.get('/summary', async (req, res) => {
-    res.json(await usageSummary(db, toFilter(parse(summaryQuery, req.query))));
+    res.json(await usageSummary(db, filterOf(res, parse(summaryQuery, req.query))));
   });
 
   for (const dimension of DIMENSIONS) {
     router.get(`/by-${dimension}`, async (req, res) => {
       const query = parse(byQuery, req.query);
-      res.json({ data: await usageBy(db, dimension, toFilter(query), { sort: query.sort, limit: query.limit }) });
+      res.json({ data: await usageBy(db, dimension, filterOf(res, query), { sort: query.sort, limit: query.limit }) });
     });
   }
 
   router.get('/timeseries', async (req, res) => {
     const query = parse(timeseriesQuery, req.query);
-    res.json({ data: await usageTimeseries(db, toFilter(query), query.bucket) });
+    res.json({ data: await usageTimeseries(db, filterOf(res, query), query.bucket) });
   });
 
   router.get('/unpriced', async (req, res) => {
     const query = parse(unpricedQuery, req.query);
-    res.json({ data: await unpricedModels(db, toFilter(query), query.limit) });
+    res.json({ data: await unpricedModels(db, filterOf(res, query), query.limit) });
   });
 
   router.get('/report', reportRoute(db));
 
   router.get('/export.csv', async (req, res) => {
-    const filter = toFilter(parse(summaryQuery, req.query));
+    const filter = filterOf(res, parse(summaryQuery, req.query));
     await sendChunks(res, exportHeaders(filter), exportCsv(db, filter));
   });
 
   router.get('/logs', async (req, res) => {
     const query = parse(logsQuery, req.query);
-    const page = await usageLogs(db, toFilter(query), query);
+    const page = await usageLogs(db, filterOf(res, query), query);
     res.json({ data: page.data, next_cursor: page.nextCursor });
   });
 
   router.get('/logs/:id', async (req, res) => {
     const id = logId.safeParse(req.params['id']);
     if (!id.success) throw new GatewayError('not_found', 'there is no such request');
-    res.json(await usageLogWithAttempts(db, id.data));
+    res.json(ownLog(callerOf(res), await usageLogWithAttempts(db, id.data)));
   });
 
   return router;

@@ -16,9 +16,18 @@ export interface TestApi extends RunningApi {
   url: string;
   log: ReturnType<typeof readableLogger>;
   database: { url: string };
+  redis: { url: string };
   /** A call with the admin key, unless told; a body is sent as JSON. */
   call(method: string, path: string, options?: CallOptions): Promise<Called>;
+  /** Another replica of this one, unless told otherwise; it is stopped with it. */
+  replica(changes?: Record<string, string>): Promise<Replica>;
   end(): Promise<void>;
+}
+
+export interface Replica extends RunningApi {
+  url: string;
+  log: ReturnType<typeof readableLogger>;
+  call: TestApi['call'];
 }
 
 export interface CallOptions {
@@ -40,12 +49,24 @@ export interface Called {
 export async function startTestApi(changes: Record<string, string> = {}): Promise<TestApi> {
   const [database, redis] = await Promise.all([createTestDatabase(), startRedis()]);
   await migrate(database.url);
+  const replicas: Replica[] = [];
+  const replica = async (others: Record<string, string> = {}): Promise<Replica> => {
+    const started = await startReplica({ DATABASE_URL: database.url, REDIS_URL: redis.url, ...changes, ...others });
+    replicas.push(started);
+    return started;
+  };
+  const end = async (): Promise<void> => {
+    await Promise.all(replicas.map((each) => each.stop()));
+    await Promise.all([database.drop(), redis.stop()]);
+  };
+  return { ...(await replica()), database, redis, replica, end };
+}
+
+async function startReplica(changes: Record<string, string>): Promise<Replica> {
   const log = readableLogger(changes['LOG_LEVEL']);
   const env = parseEnv(apiEnv, {
     PORT: '0',
     HOST: '127.0.0.1',
-    DATABASE_URL: database.url,
-    REDIS_URL: redis.url,
     SERVICE_KEYS: SERVICE_KEY,
     ADMIN_KEYS: ADMIN_KEY,
     ENCRYPTION_KEYS: `test:${Buffer.alloc(32, 1).toString('base64')}`,
@@ -55,11 +76,14 @@ export async function startTestApi(changes: Record<string, string> = {}): Promis
   });
   const api = await startApi(env, log.logger);
   const url = `http://127.0.0.1:${api.port}`;
-  const end = async (): Promise<void> => {
-    await api.stop();
-    await Promise.all([database.drop(), redis.stop()]);
+  let stopped: Promise<void> | undefined;
+  return {
+    ...api,
+    url,
+    log,
+    stop: () => (stopped ??= api.stop()),
+    call: (method, path, options) => call(url, method, path, options),
   };
-  return { ...api, url, log, database, call: (method, path, options) => call(url, method, path, options), end };
 }
 
 async function call(

@@ -3,26 +3,29 @@ import { audited, type Change } from '../audit/audited.js';
 import { query, transaction, type ActingDb, type Db, type Queryable } from '../connection/database.js';
 import { toBudget } from '../budgets/budget-rows.js';
 import { toOverride, withProviderName } from './override-rows.js';
+import { readKeyRing } from '../keys/service-keys.js';
 import { isReadable, toProvider } from './provider-rows.js';
 
-/** @returns a number that grows with every change of a provider, an override or a budget. One cheap read, made to be polled. */
+/** @returns a number that grows with every change of a provider, an override, a budget or a key. One cheap read, made to be polled. */
 export async function configVersion(db: Db): Promise<number> {
   return query(db, readVersion);
 }
 
-/** @returns all that routing and budgets need as it stood at one moment, with its version. One unreadable row does not take the others along. */
+/** @returns all that routing, budgets and authentication need as it stood at one moment, with its version. One unreadable row does not take the others along. */
 export async function loadSnapshot(db: Db): Promise<ConfigSnapshot> {
   const read = async (tx: Queryable): Promise<ConfigSnapshot> => {
     const version = await readVersion(tx);
     const providers = await tx.providerConfig.findMany({ orderBy: [{ priority: 'asc' }, { name: 'asc' }] });
     const overrides = await tx.customerOverride.findMany({ orderBy: { id: 'asc' }, include: withProviderName });
     const budgets = await tx.budget.findMany({ orderBy: { id: 'asc' } });
+    const access = await readKeyRing(tx);
     const [readable, unreadable] = [providers.filter(isReadable), providers.filter((row) => !isReadable(row))];
     return {
       version,
       providers: readable.map(toProvider),
       overrides: overrides.map(toOverride),
       budgets: budgets.map(toBudget),
+      access,
       unreadable: unreadable.map((row) => row.name),
     };
   };
@@ -31,7 +34,7 @@ export async function loadSnapshot(db: Db): Promise<ConfigSnapshot> {
 }
 
 /**
- * Changes providers, overrides or budgets, and the version and the audit log with them: every change goes through here. The version's row is
+ * Changes providers, overrides, budgets or keys, and the version and the audit log with them: every change goes through here. The version's row is
  * locked first, so that changes happen one after the other and no reader can see a newer version with an older configuration.
  */
 export async function changeConfig<T>(db: ActingDb, change: (tx: Queryable) => Promise<Change<T>>): Promise<T> {

@@ -30,6 +30,8 @@ export class ConfigWatcher {
   /** Loads once, then watches. Resolves also where nothing could be loaded yet: {@link loaded} tells. */
   async start(): Promise<void> {
     onConfigChange(this.#options.subscriber, () => void this.#reload());
+    // A mirror that missed a change while Redis was away would bring revoked keys back.
+    this.#options.subscriber.on('ready', () => void this.#reload());
     await this.#reload();
     if (!this.loaded) await this.#loadMirror();
     this.#timer = setInterval(() => void this.#poll(), POLL_MS);
@@ -51,6 +53,18 @@ export class ConfigWatcher {
 
   onChange(listener: (snapshot: ConfigSnapshot) => void): void {
     this.#listeners.push(listener);
+  }
+
+  /** Looks whether this is the configuration as it is now, and loads it where it is not. @returns false when that cannot be found out. */
+  async isCurrent(): Promise<boolean> {
+    try {
+      const version = await configVersion(this.#options.db);
+      if (version > this.#snapshot.version) await this.#reload();
+      return this.#snapshot.version >= version;
+    } catch (error) {
+      this.#report(error);
+      return false;
+    }
   }
 
   /** After a change by this process: load it now, and tell the others. */

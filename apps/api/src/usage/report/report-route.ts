@@ -1,7 +1,9 @@
 import type { Db } from '@llm-gateway/db';
 import type { Request, RequestHandler } from 'express';
+import { callerOf } from '../../auth/caller.js';
 import { csvLine } from '../../http/csv.js';
 import { parse } from '../../http/parse.js';
+import { ownUsage } from '../own-usage.js';
 import { reportMarkdown } from './report-markdown.js';
 import { reportFilter, reportQuery, REPORT_TYPES, type ReportFormat } from './report-query.js';
 import { reportTable } from './report-table.js';
@@ -22,7 +24,7 @@ export const reportRoute =
   async (req, res) => {
     const query = parse(reportQuery, req.query);
     const format = query.format ?? accepted(req);
-    const report = await makeReport(db, query.period, reportFilter(query));
+    const report = await makeReport(db, query.period, ownUsage(callerOf(res), reportFilter(query)));
     res.vary('Accept').type(`${REPORT_TYPES[format]}; charset=utf-8`).send(WRITERS[format](report));
   };
 
