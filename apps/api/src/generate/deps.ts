@@ -25,6 +25,4 @@ export interface GenerateCaller {
   keyId: string;
   /** The service that the key belongs to; null: the request says which. */
   service: string | null;
-  /** The customer that the token is bound to; null: the request says which, or none. */
-  customerId: string | null;
 }

@@ -41,18 +41,10 @@ export function serviceOf(caller: GenerateCaller, request: GenerateRequest): str
   return service;
 }
 
-function customerOf(caller: GenerateCaller, { customer_id: asked }: GenerateRequest): string | undefined {
-  if (caller.customerId !== null && asked !== undefined && asked !== caller.customerId) {
-    throw new GatewayError('forbidden', `this token belongs to the customer ${caller.customerId}`);
-  }
-  return caller.customerId ?? asked;
-}
-
 /** @throws GatewayError no_provider, invalid_request (a pin that does not exist), payload_too_large (a prompt that can never fit). */
 export function plan(snapshot: ConfigSnapshot, caller: GenerateCaller, request: GenerateRequest, options: PlanOptions): Plan {
   const service = serviceOf(caller, request);
-  const customerId = customerOf(caller, request);
-  const { provider, model, fallback } = request;
+  const { customer_id: customerId, provider, model, fallback } = request;
   const route = routeOrThrow(snapshot, { service, customerId, provider, model, fallback });
   const candidates = fitting(snapshot, route.candidates, request);
   const scope = cacheScope(request, service);

@@ -6,6 +6,7 @@ import { parse } from '../http/parse.js';
 import type { Answer, Queued } from './answer.js';
 import { CallerGone } from './await-outcome.js';
 import type { GenerateDeps } from './deps.js';
+import { forCustomer } from './for-customer.js';
 import { generate } from './generate.js';
 import { rateLimitHeaders } from './rate-limit-headers.js';
 
@@ -14,9 +15,10 @@ const generateQuery = z.strictObject({ mode: z.literal('async').optional() });
 export function generateRouter(deps: GenerateDeps): Router {
   const router = Router();
   router.post('/', async (req, res) => {
-    const request = parse(generateRequest, req.body);
+    const caller = callerOf(res);
+    const request = forCustomer(caller, parse(generateRequest, req.body));
     const call = {
-      caller: callerOf(res),
+      caller,
       request,
       idempotencyKey: idempotencyKey(req),
       isAsync: isAsync(req, parse(generateQuery, req.query)),
