@@ -10,6 +10,7 @@ import {
   Flights,
   KeptJobs,
   LaneHealth,
+  RedisPulse,
   ReplyBus,
   RequestStore,
   ResponseCache,
@@ -18,6 +19,8 @@ import {
 } from '@llm-gateway/queue';
 import type { Logger } from '@llm-gateway/shared';
 import type { Deps } from './deps.js';
+import { composeDirect } from './direct/compose-direct.js';
+import type { Env } from './env.js';
 import type { GenerateDeps } from './generate/deps.js';
 import { generateRouter } from './generate/router.js';
 import { bulkReplayRouter, jobsRouter, replayRouter } from './jobs/router.js';
@@ -25,7 +28,6 @@ import { LaneMonitor } from './lanes/lane-monitor.js';
 
 /** A start without Redis goes on after this: the process answers, and says so in its readiness. */
 const REDIS_AT_START_MS = 3_000;
-
 export interface Replica {
   routers: Deps['routers'];
   config: ConfigWatcher;
@@ -43,7 +45,7 @@ export interface ReplicaOptions {
   logger: Logger;
   encryptionKeys: EncryptionKeys;
   egressAllow: EgressRules;
-  env: { REDIS_URL: string; CACHE_REDIS_URL: string; QUEUE_MAX_DEPTH: number; CACHE_TTL_SECONDS: number };
+  env: Env;
 }
 
 export async function composeReplica({ apiId, db, logger, encryptionKeys, egressAllow, env }: ReplicaOptions): Promise<Replica> {
@@ -52,6 +54,10 @@ export async function composeReplica({ apiId, db, logger, encryptionKeys, egress
   const cacheInOrder = env.CACHE_REDIS_URL === env.REDIS_URL;
   const cacheRedis = cacheInOrder ? redis : connectRedis(env.CACHE_REDIS_URL, 'fail-fast', logger);
   await Promise.all([redis, subscriber].map((client) => waitUntilReady(client, REDIS_AT_START_MS)));
+  const pulse = new RedisPulse({ redis, replicaId: apiId, name: 'queues', logger });
+  const cachePulse = cacheInOrder ? pulse : new RedisPulse({ redis: cacheRedis, replicaId: apiId, name: 'cache', logger });
+  const pulses = new Set([pulse, cachePulse]);
+  await Promise.all([...pulses].map((each) => each.start()));
   warnAboutEviction(redis, logger);
 
   const config = new ConfigWatcher({ db, redis, subscriber, logger });
@@ -60,24 +66,18 @@ export async function composeReplica({ apiId, db, logger, encryptionKeys, egress
   const belt = new Belt({ redisUrl: env.REDIS_URL, role: 'fail-fast', redis, logger });
   const health = new LaneHealth(redis);
   const providerNames = () => config.current().providers.map((provider) => provider.name);
-  const lanes = new LaneMonitor(health, providerNames);
+  const lanes = new LaneMonitor(health, providerNames, pulse);
+  const providers = new ProviderPool({ current: () => config.current(), encryptionKeys, egressAllow });
+  const [flights, cache, kept] = [new Flights(redis), new ResponseCache(cacheRedis), new KeptJobs(redis)];
+  const shared = { pulse, cachePulse, store, flights, cache, cacheInOrder, providers, logger };
+  const here = await composeDirect({
+    ...{ apiId, db, redis, subscriber, budgets, env, ...shared },
+    monitor: lanes,
+  });
   const replies = new ReplyBus({ apiId, subscriber, store, logger, onStuck: (requestId) => endIfDead(deps, requestId) });
+  const { direct, spool, vacancies } = here;
   const deps: GenerateDeps = {
-    apiId,
-    redis,
-    db,
-    store,
-    belt,
-    budgets,
-    lanes,
-    replies,
-    config,
-    cacheInOrder,
-    flights: new Flights(redis),
-    kept: new KeptJobs(redis),
-    cache: new ResponseCache(cacheRedis),
-    providers: new ProviderPool({ current: () => config.current(), encryptionKeys, egressAllow }),
-    logger,
+    ...{ ...shared, direct, spool, vacancies, apiId, redis, belt, budgets, lanes, replies, kept, config },
     queueMaxDepth: env.QUEUE_MAX_DEPTH,
     cacheTtlSeconds: env.CACHE_TTL_SECONDS,
   };
@@ -93,6 +93,9 @@ export async function composeReplica({ apiId, db, logger, encryptionKeys, egress
     lanes.stop();
     config.stop();
     replies.close();
+    // While Redis can still be told, and before the database is closed.
+    await here.close();
+    for (const each of pulses) each.stop();
     await belt.close().catch(() => undefined);
     for (const client of new Set([redis, subscriber, cacheRedis])) client.disconnect();
   };
@@ -108,6 +111,7 @@ export async function composeReplica({ apiId, db, logger, encryptionKeys, egress
 
 /** A job that BullMQ failed without running it sends no reply: whoever waits looks at the job itself. */
 async function endIfDead(deps: GenerateDeps, requestId: string): Promise<void> {
+  if (!deps.pulse.canRead) return;
   const stored = await deps.store.read(requestId);
   const provider = stored?.head.lanes[stored.hop];
   if (!stored || provider === undefined) return;

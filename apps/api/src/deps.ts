@@ -29,7 +29,7 @@ export interface Deps {
   /** Who may read `/metrics` beside the API; null: it is not there. */
   metrics: MetricsAccess | null;
   logger: Logger;
-  env: Pick<Env, 'MAX_BODY_BYTES'>;
+  env: Pick<Env, 'MAX_BODY_BYTES' | 'DIRECT_MODE_MAX_CONCURRENCY'>;
   /** The main job's routers, which have dependencies of their own. */
   routers: { generate: Router; jobs: Router; replay: Router; bulkReplay: Router };
 }

@@ -1,3 +1,5 @@
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { parseEncryptionKeys, type EncryptionKeys } from '@llm-gateway/db';
 import { parseEgressAllow, type EgressRules } from '@llm-gateway/providers';
 import { gatewaySettings, keyList, parsedBy, parseEnvOrExit, wholeNumber } from '@llm-gateway/shared';
@@ -18,6 +20,9 @@ export const apiEnv = z
     DIRECT_MODE_MAX_CONCURRENCY: wholeNumber(0, 10_000).default(64),
     /** A listener for `/metrics` alone; unset: none. */
     METRICS_PORT: wholeNumber(0, 65_535).optional(),
+    /** Where usage rows wait that neither Redis nor PostgreSQL takes. */
+    USAGE_SPOOL_DIR: z.string().default(join(tmpdir(), 'llm-gateway-usage-spool')),
+    USAGE_SPOOL_MAX_BYTES: wholeNumber(65_536, 100_000_000_000).default(67_108_864),
     EGRESS_ALLOW: parsedBy<EgressRules>(parseEgressAllow).prefault(''),
     /** A price table kept by `prices:refresh`; unset: the bundled one. */
     PRICES_FILE: z.string().optional(),

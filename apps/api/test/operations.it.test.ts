@@ -19,15 +19,23 @@ describe('/health', () => {
 });
 
 describe('/health/ready', () => {
-  it('is down while nothing could serve a request, naming what is missing by provider', async () => {
+  it('names what is missing by provider, and is degraded while requests are carried out here in the workers’ place', async () => {
     expect((await open('/health/ready')).status).toBe(503);
     await api.call('POST', '/api/v1/providers', { body: { name: 'lonely', type: 'openai', api_key: 'sk-test-1234' } });
     const { status, body } = await open('/health/ready');
-    expect(status).toBe(503);
+    expect(status).toBe(200);
     expect(readiness.strict().parse(body)).toEqual({
-      status: 'down',
+      status: 'degraded',
       checks: { redis: 'ok', postgres: 'ok', workers: { lonely: { status: 'down', workers: 0 } } },
     });
+  });
+
+  it('is down without workers where direct mode is off', async () => {
+    const strict = await startTestApi({ DIRECT_MODE_MAX_CONCURRENCY: '0' });
+    await strict.call('POST', '/api/v1/providers', { body: { name: 'lonely', type: 'openai', api_key: 'sk-test-1234' } });
+    const { status, body } = await strict.call('GET', '/health/ready', { key: null });
+    expect([status, (body as Readiness).status]).toEqual([503, 'down']);
+    await strict.end();
   });
 });
 

@@ -1,8 +1,9 @@
-import { attempt, endAbandoned, type EngineDeps } from '@llm-gateway/engine';
+import { attempt, endAbandoned } from '@llm-gateway/engine';
 import type { GenerateJobPayload, LaneResult } from '@llm-gateway/queue';
+import type { WorkerDeps } from './worker-deps.js';
 
 /** {@link attempt}, with our own faults turned into an answer for the caller: a bug must not leave anybody waiting. */
-export async function handleJob(deps: EngineDeps, payload: GenerateJobPayload, signal: AbortSignal): Promise<LaneResult> {
+export async function handleJob(deps: WorkerDeps, payload: GenerateJobPayload, signal: AbortSignal): Promise<LaneResult> {
   try {
     return await attempt(deps, payload, signal);
   } catch (error) {

@@ -16,7 +16,6 @@ import {
   startReaper,
   UNREADABLE,
   UsageWriter,
-  type EngineDeps,
   type MetricsSources,
 } from '@llm-gateway/engine';
 import {
@@ -36,6 +35,7 @@ import { openConnections, type Connections } from './connections.js';
 import type { Env } from './env.js';
 import { handleJob } from './handle-job.js';
 import { Lanes } from './lanes.js';
+import type { WorkerDeps } from './worker-deps.js';
 
 const ALIVE_EVERY_MS = 1_000;
 
@@ -121,11 +121,11 @@ interface Parts {
   logger: Logger;
 }
 
-function engineDeps({ env, workerId, connections, config, budgets, logger }: Parts): EngineDeps {
+function engineDeps({ env, workerId, connections, config, budgets, logger }: Parts): WorkerDeps {
   const { redis, limiter, cache, cacheInOrder } = connections;
   return {
     instanceId: workerId,
-    store: new RequestStore(redis),
+    store: new RequestStore(redis, 'patient'),
     flights: new Flights(redis),
     cache: new ResponseCache(cache),
     cacheInOrder,
@@ -142,7 +142,7 @@ function engineDeps({ env, workerId, connections, config, budgets, logger }: Par
   };
 }
 
-function makeLanes(env: Env, deps: EngineDeps): Lanes {
+function makeLanes(env: Env, deps: WorkerDeps): Lanes {
   return new Lanes({
     workerId: deps.instanceId,
     redisUrl: env.REDIS_URL,

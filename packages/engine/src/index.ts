@@ -10,6 +10,7 @@ export { cacheKey, cacheScope } from './cache-key.js';
 export { ConfigWatcher } from './config/config-watcher.js';
 export { startKeyCare } from './config/key-care.js';
 export type { EngineDeps } from './deps.js';
+export { carryOut, type DirectRun } from './direct/carry-out.js';
 export { endAbandoned, POISONED, UNREADABLE } from './finish/end-abandoned.js';
 export { startReaper } from './finish/reaper.js';
 export { refusedEvent, sharedAnswerEvent, type Asker } from './finish/usage-log.js';
@@ -18,5 +19,6 @@ export { METRICS_CONTENT_TYPE, renderMetrics, type MetricsSources } from './metr
 export { isMetricsToken, serveMetrics, type MetricsListener } from './metrics/serve-metrics.js';
 export { providerClient, ProviderPool, type ClientSettings, type ReadyProvider } from './provider-pool.js';
 export { startPartitionCare } from './usage/partition-care.js';
+export { UsageSpool } from './usage/spool/usage-spool.js';
 export { UsageWriter } from './usage/usage-writer.js';
 export { followPriceFile } from './price-file.js';

@@ -13,12 +13,16 @@ export {
 export { ResponseCache, type CacheEntry } from './cache/response-cache.js';
 export { broadcastCancellation, onCancellation } from './cancellations.js';
 export { announceConfigChange, onConfigChange, readConfigMirror, writeConfigMirror } from './config-channel.js';
-export { generateJob, type GenerateJobPayload, type RequestHead } from './generate-job.js';
+export { generateJob, requestHead, type GenerateJobPayload, type RequestHead } from './generate-job.js';
 export { KeptJobs, type JobRef, type KeptJob, type Shelf } from './jobs/kept-jobs.js';
 export { LaneWorker, type LaneResult } from './lane-worker.js';
 export { readAllowance, type Allowance } from './lanes/allowance.js';
 export { LaneHealth, type LaneCheck, type LaneStatus } from './lanes/lane-health.js';
 export { hasLimits, Limiter, type Admission, type LaneLimits, type Permit } from './lanes/limiter.js';
+export { LocalLaneHealth } from './lanes/local-lane-health.js';
+export { LocalLimiter } from './lanes/local-limiter.js';
+export { RedisPulse } from './redis/pulse.js';
+export { wasNotCarriedOut } from './redis/refusals.js';
 export { connectRedis, evictionWarning, waitUntilReady } from './redis/connect.js';
 export { Flights, type IdempotencyRecord } from './request/flights.js';
 export { outcomeError, type ErrorOutcome, type OkOutcome, type Outcome } from './request/outcome.js';

@@ -34,6 +34,9 @@ export const keys = {
   flight: (hash: string) => `lgw:flight:${hash}`,
   idempotency: (hash: string) => `lgw:idem:${hash}`,
 
+  /** Sorted set: API replicas by their last sign of life. */
+  replicas: 'lgw:apis',
+
   replies: (apiId: string) => `lgw:reply:${apiId}`,
   cancellations: 'lgw:cancel',
   configChanged: 'lgw:config:changed',

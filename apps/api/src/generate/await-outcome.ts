@@ -50,6 +50,8 @@ export async function awaitOutcome<T>(deps: GenerateDeps, wait: Wait, outcome: P
 /** The reply may have been missed, and a job that nobody has taken is ended by its owner; one in a worker's hands ends by itself. */
 async function atDeadline(deps: GenerateDeps, { requestId, owns }: Wait): Promise<Outcome> {
   const timeout = new GatewayError('timeout', "the request's deadline passed");
+  // A Redis that is frozen would hold the caller up for nothing. Whoever finds the request later, ends it.
+  if (!deps.pulse.canRead) throw timeout;
   try {
     const missed = await deps.replies.lastLook(requestId);
     if (missed) return missed;

@@ -9,4 +9,6 @@ export interface Call {
   isAsync: boolean;
   /** Aborts when the caller hangs up. */
   signal: AbortSignal;
+  /** This process carries the request out itself: the response says so, however it ends. */
+  markDirect: () => void;
 }

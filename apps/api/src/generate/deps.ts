@@ -1,21 +1,28 @@
-import type { BudgetBook, ConfigWatcher, EngineDeps } from '@llm-gateway/engine';
-import type { KeptJobs, ReplyBus, Redis } from '@llm-gateway/queue';
-import type { Db } from '@llm-gateway/db';
+import type { Belt, Flights, KeptJobs, RedisPulse, ReplyBus, Redis, RequestStore, ResponseCache } from '@llm-gateway/queue';
+import type { BudgetBook, ConfigWatcher, EngineDeps, UsageSpool } from '@llm-gateway/engine';
+import type { DirectMode } from '../direct/direct-mode.js';
+import type { Vacancies } from '../direct/vacancies.js';
 import type { LaneMonitor } from '../lanes/lane-monitor.js';
 
 /** What the generate flow needs of this process. */
-export interface GenerateDeps extends Pick<
-  EngineDeps,
-  'store' | 'flights' | 'cache' | 'cacheInOrder' | 'belt' | 'providers' | 'logger'
-> {
+export interface GenerateDeps extends Pick<EngineDeps, 'cacheInOrder' | 'providers' | 'logger'> {
   apiId: string;
   redis: Redis;
-  db: Db;
-  budgets: Pick<BudgetBook, 'reserve' | 'release' | 'settle'>;
+  /** How Redis is doing, and the cache's, which may be another. */
+  pulse: RedisPulse;
+  cachePulse: RedisPulse;
+  store: RequestStore;
+  flights: Flights;
+  cache: ResponseCache;
+  belt: Belt;
+  budgets: Pick<BudgetBook, 'reserve' | 'release' | 'settle' | 'isHardLimited'>;
   replies: ReplyBus;
   kept: KeptJobs;
   config: Pick<ConfigWatcher, 'current' | 'loaded'>;
-  lanes: Pick<LaneMonitor, 'isDeserted'>;
+  lanes: Pick<LaneMonitor, 'isDeserted' | 'isWorkerless'>;
+  direct: DirectMode;
+  vacancies: Vacancies;
+  spool: UsageSpool;
   queueMaxDepth: number;
   cacheTtlSeconds: number;
 }

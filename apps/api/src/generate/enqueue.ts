@@ -1,25 +1,34 @@
 /** Onto the belt: the first candidate whose lane has room and workers. */
-import type { GenerateJobPayload } from '@llm-gateway/queue';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { wasNotCarriedOut, type GenerateJobPayload } from '@llm-gateway/queue';
 import { GatewayError, type GenerateRequest } from '@llm-gateway/shared';
 import type { GenerateDeps } from './deps.js';
 import type { Plan } from './plan.js';
-import { redisOrUnavailable, Refusal } from './refusal.js';
+import { NotQueued, redisOrNotQueued, Refusal } from './refusal.js';
 
 const RETRY_AFTER_MS = 1_000;
+const TELL_AGAIN_MS = 250;
 
 /**
  * Registers the request and puts its job on its queue, side by side: either may come first, and a repeat changes nothing.
- * @throws GatewayError unavailable, after which nobody knows whether the job is there: no {@link Refusal}, so neither the
- * request's idempotency key nor its flight is given up.
+ * @throws NotQueued where the job is not there for certain. GatewayError unavailable where nobody knows: the command may lie with
+ * a Redis that is frozen, and be carried out when it wakes. Carrying the request out in another way could then call its provider
+ * twice, so the caller is told to try again, and neither the request's idempotency key nor its flight is given up.
  */
 async function enqueue(deps: GenerateDeps, request: GenerateRequest, { head, candidates }: Plan): Promise<void> {
   const payload: GenerateJobPayload = { v: 1, head, request, candidates, hop: 0 };
-  const results = await Promise.allSettled([deps.store.admit(head), deps.belt.enqueue(payload)]);
-  const failed = results.find((result) => result.status === 'rejected');
-  if (failed) {
-    const options = { retryAfterMs: RETRY_AFTER_MS, cause: failed.reason as unknown };
-    throw new GatewayError('unavailable', 'the request could not be queued, try again', options);
-  }
+  const [registered, queued] = await Promise.allSettled([deps.store.admit(head), deps.belt.enqueue(payload)]);
+  if (registered.status === 'fulfilled' && queued.status === 'fulfilled') return;
+  const cause: unknown = queued.status === 'rejected' ? queued.reason : (registered as PromiseRejectedResult).reason;
+  const error = new GatewayError('unavailable', 'the request could not be queued, try again', {
+    retryAfterMs: RETRY_AFTER_MS,
+    cause,
+  });
+  deps.pulse.noteSilence(cause);
+  if (queued.status === 'rejected' && wasNotCarriedOut(queued.reason)) throw new NotQueued(error);
+  // Where somebody may come back for the result, by key or id, it is worth its call.
+  if (head.cancellable) void cancelGhost(deps, head);
+  throw error;
 }
 
 /** @returns the provider on whose queue the request is. @throws Refusal queue_full; unavailable where no worker serves any lane. */
@@ -32,9 +41,20 @@ export async function enqueueUnlessFull(deps: GenerateDeps, request: GenerateReq
   for (const [index, { provider }] of served.entries()) {
     const candidates = served.slice(index);
     const onThisLane = { ...planned, candidates, head: { ...planned.head, lanes: candidates.map((lane) => lane.provider) } };
-    if (await redisOrUnavailable(deps.belt.enterIfRoom(provider, deps.queueMaxDepth, () => enqueue(deps, request, onThisLane))))
+    if (await redisOrNotQueued(deps.belt.enterIfRoom(provider, deps.queueMaxDepth, () => enqueue(deps, request, onThisLane))))
       return provider;
   }
   const message = `the queue of ${served.map(({ provider }) => provider).join(', ')} is full (${deps.queueMaxDepth} requests wait)`;
   throw new Refusal(new GatewayError('queue_full', message, { retryAfterMs: RETRY_AFTER_MS }));
+}
+
+/** Nobody waits for this request any more. Should its job be there after all, its worker finds this word before it makes a call. */
+async function cancelGhost({ store }: GenerateDeps, { id, deadline }: Plan['head']): Promise<void> {
+  for (; Date.now() < deadline; await sleep(TELL_AGAIN_MS)) {
+    const told = await store.markCancelled(id).then(
+      () => true,
+      () => false,
+    );
+    if (told) return;
+  }
 }

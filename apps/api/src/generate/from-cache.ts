@@ -7,11 +7,14 @@ import { recordShared } from './record.js';
 import { redisOrUnavailable } from './refusal.js';
 
 /** @returns null for a miss, and where the cache cannot be read: it makes calls cheaper, it must not make them fail. */
-export const lookUp = (deps: GenerateDeps, hash: string): Promise<CacheEntry | null> =>
-  deps.cache.get(hash).catch((error: unknown) => {
+export async function lookUp(deps: GenerateDeps, hash: string): Promise<CacheEntry | null> {
+  if (!deps.cachePulse.canRead) return null;
+  return deps.cache.get(hash).catch((error: unknown) => {
+    deps.cachePulse.noteSilence(error);
     deps.logger.debug({ err: error }, 'the cache cannot be read, going on without');
     return null;
   });
+}
 
 /** Answers from the cache. Where somebody may come back for the result by id or key, it is kept as if a job had made it. */
 export async function fromCache(deps: GenerateDeps, call: Call, { head }: Plan, hit: CacheEntry): Promise<Answer | Queued> {

@@ -1,11 +1,12 @@
 /** A request that makes its own provider call: enqueued, and waited for unless it is asynchronous. */
-import { outcomeError, type Outcome } from '@llm-gateway/queue';
+import { begin, beginWhenDeserted, workersAreAway, type Here } from '../direct/in-their-place.js';
 import type { Answer, Queued } from './answer.js';
 import { awaitOutcome } from './await-outcome.js';
 import type { Call } from './call.js';
 import type { GenerateDeps } from './deps.js';
 import { enqueueUnlessFull } from './enqueue.js';
 import type { Plan } from './plan.js';
+import { toAnswer } from './to-answer.js';
 import { withinBudgets } from './within-budgets.js';
 
 export async function ownCall(deps: GenerateDeps, call: Call, planned: Plan): Promise<Answer> {
@@ -13,18 +14,23 @@ export async function ownCall(deps: GenerateDeps, call: Call, planned: Plan): Pr
   // Before it is enqueued: a reply may be faster than we are.
   const pending = deps.replies.wait(head.id);
   try {
-    await withinBudgets(deps, call.request, planned, () => enqueueUnlessFull(deps, call.request, planned));
-    const wait = { requestId: head.id, deadline: head.deadline, signal: call.signal, owns: true };
-    return toAnswer(await awaitOutcome(deps, wait, pending.outcome), planned);
+    const here = await withinBudgets(deps, call.request, planned, () => enter(deps, call, planned));
+    try {
+      const wait = { requestId: head.id, deadline: head.deadline, signal: call.signal, owns: true };
+      return toAnswer(await awaitOutcome(deps, wait, Promise.race([pending.outcome, here.outcome])), head);
+    } finally {
+      here.stop();
+    }
   } finally {
     pending.stop();
   }
 }
 
-function toAnswer(outcome: Outcome, { head }: Plan): Answer {
-  if (outcome.status === 'error') throw outcomeError(outcome);
-  const cacheStatus = outcome.result.cached ? 'STALE' : head.cacheStatus;
-  return { kind: 'answer', result: outcome.result, cacheStatus, timings: outcome.timings, replayed: false };
+/** Onto its queue; or begun here at once where nobody takes from its queues. */
+async function enter(deps: GenerateDeps, call: Call, planned: Plan): Promise<Here> {
+  if (workersAreAway(deps, planned)) return begin(deps, call, planned);
+  await enqueueUnlessFull(deps, call.request, planned);
+  return beginWhenDeserted(deps, call, planned);
 }
 
 export async function queueCall(deps: GenerateDeps, call: Call, planned: Plan): Promise<Queued> {

@@ -1,22 +1,23 @@
 /** Usage rows of requests that had no job of their own. */
-import { insertUsage } from '@llm-gateway/db';
 import { refusedEvent, sharedAnswerEvent, type Asker } from '@llm-gateway/engine';
 import { appendUsage, type OkOutcome } from '@llm-gateway/queue';
 import type { CacheStatus, GatewayError, UsageEvent } from '@llm-gateway/shared';
 import type { GenerateDeps } from './deps.js';
 
-type RecordDeps = Pick<GenerateDeps, 'redis' | 'db' | 'logger'>;
+type RecordDeps = Pick<GenerateDeps, 'redis' | 'pulse' | 'spool' | 'logger'>;
 
 /**
  * Sends the row on its way without waiting for it: the command is in the socket before the answer is, so a process that is
- * killed after answering has written it. Where Redis does not take it, the database does.
+ * killed after answering has written it. Where Redis does not take it, the spool does, and the database from there.
  */
 function record(deps: RecordDeps, requestId: string, event: UsageEvent): void {
-  appendUsage(deps.redis, requestId, event)
-    .catch(() => insertUsage(deps.db, [event]))
-    .catch((error: unknown) =>
-      deps.logger.error({ err: error, requestId }, 'usage row lost: neither redis nor the database took it'),
-    );
+  if (!deps.pulse.isUp) spool(deps, requestId, event);
+  else appendUsage(deps.redis, requestId, event).catch(() => spool(deps, requestId, event));
+}
+
+function spool(deps: RecordDeps, requestId: string, event: UsageEvent): void {
+  if (deps.spool.hasRoom()) deps.spool.record(event);
+  else deps.logger.error({ requestId }, 'usage row lost: neither redis nor the database took it, and the spool is full');
 }
 
 export function recordShared(

@@ -7,12 +7,28 @@ export class Refusal extends GatewayError {
   }
 }
 
+/** Redis went away before the request was in it, for certain: it may be carried out in another way. */
+export class NotQueued extends Refusal {}
+
 /** @throws GatewayError unavailable in place of whatever Redis says. */
 export async function redisOrUnavailable<T>(work: Promise<T>): Promise<T> {
   try {
     return await work;
   } catch (error) {
-    if (error instanceof GatewayError) throw error;
-    throw new GatewayError('unavailable', 'the queue cannot be reached, try again', { retryAfterMs: 1_000, cause: error });
+    throw unavailable(error);
   }
+}
+
+/** For what comes before a request is queued. @throws GatewayError as it is; NotQueued in place of whatever Redis says. */
+export async function redisOrNotQueued<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    throw error instanceof GatewayError ? error : new NotQueued(unavailable(error));
+  }
+}
+
+function unavailable(error: unknown): GatewayError {
+  if (error instanceof GatewayError) return error;
+  return new GatewayError('unavailable', 'the queue cannot be reached, try again', { retryAfterMs: 1_000, cause: error });
 }

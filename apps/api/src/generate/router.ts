@@ -23,6 +23,7 @@ export function generateRouter(deps: GenerateDeps): Router {
       idempotencyKey: idempotencyKey(req),
       isAsync: isAsync(req, parse(generateQuery, req.query)),
       signal: hangUpSignal(res),
+      markDirect: () => void res.set('X-Gateway-Mode', 'direct'),
     };
     try {
       await send(deps, res, await generate(deps, call));

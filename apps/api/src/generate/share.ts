@@ -10,7 +10,7 @@ import { joinRequest } from './join.js';
 import { ownCall } from './own-call.js';
 import type { Plan } from './plan.js';
 import { recordRefused, recordShared } from './record.js';
-import { redisOrUnavailable, Refusal } from './refusal.js';
+import { redisOrNotQueued, redisOrUnavailable, Refusal } from './refusal.js';
 
 /** Ends of a leader that say nothing about its followers: they have deadlines and callers of their own. */
 const LEADERS_OWN_ENDS: ReadonlySet<string> = new Set(['timeout', 'cancelled', 'rate_limited', 'internal']);
@@ -23,7 +23,7 @@ export async function shareOrLead(deps: GenerateDeps, call: Call, planned: Plan,
     const remainingMs = Math.max(1, head.deadline - Date.now());
     // Asked in this order on one connection: whoever finds the flight free finds the answer of the last one in the cache.
     const [leader, hit] = await Promise.all([
-      redisOrUnavailable(deps.flights.lead(flight, head.id, remainingMs)),
+      redisOrNotQueued(deps.flights.lead(flight, head.id, remainingMs)),
       planned.cacheHash === null ? null : lookUp(deps, planned.cacheHash),
     ]);
     if (hit) {
@@ -40,7 +40,8 @@ async function lead(deps: GenerateDeps, call: Call, planned: Plan, flight: strin
   try {
     return await ownCall(deps, call, planned);
   } catch (error) {
-    if (error instanceof Refusal) await deps.flights.release(flight, planned.head.id).catch(() => undefined);
+    // Not waited for: a Redis that has just gone silent would hold up what is to be done instead.
+    if (error instanceof Refusal) void deps.flights.release(flight, planned.head.id).catch(() => undefined);
     throw error;
   }
 }

@@ -18,9 +18,10 @@ export const readiness = z.object({
 export type Readiness = z.infer<typeof readiness>;
 
 /**
- * `down` only when no request could be served. PostgreSQL is no reason: the last known configuration serves, and rows wait.
+ * `down` only when no request could be served. PostgreSQL is no reason: the last known configuration serves, and rows wait. Nor are
+ * Redis and the workers while this process carries requests out itself: a balancer that takes it out for them takes the gateway down.
  */
-export async function checkReadiness(deps: Pick<Deps, 'db' | 'config' | 'lanes'>): Promise<Readiness> {
+export async function checkReadiness(deps: Pick<Deps, 'db' | 'config' | 'lanes' | 'env'>): Promise<Readiness> {
   const redisUp = deps.lanes.redisUp();
   const status = deps.lanes.status();
   const enabled = deps.config.current().providers.filter((provider) => provider.enabled);
@@ -32,9 +33,10 @@ export async function checkReadiness(deps: Pick<Deps, 'db' | 'config' | 'lanes'>
   );
   const postgresUp = await answers(deps.db);
   const lanesUp = Object.values(workers).filter((lane) => lane.status === 'ok').length;
-  const allWell = postgresUp && lanesUp === enabled.length;
+  const canServe = lanesUp > 0 || (enabled.length > 0 && deps.env.DIRECT_MODE_MAX_CONCURRENCY > 0);
+  const allWell = redisUp && postgresUp && lanesUp === enabled.length;
   return {
-    status: lanesUp === 0 ? 'down' : allWell ? 'ok' : 'degraded',
+    status: canServe ? (allWell ? 'ok' : 'degraded') : 'down',
     checks: { redis: redisUp ? 'ok' : 'down', postgres: postgresUp ? 'ok' : 'down', workers },
   };
 }

@@ -3,7 +3,7 @@ import type { Deps } from '../deps.js';
 import { checkReadiness } from './readiness.js';
 
 /** `/health`: the process can answer. `/health/ready`: requests can be served. */
-export function healthRouter(deps: Pick<Deps, 'db' | 'config' | 'lanes'>): Router {
+export function healthRouter(deps: Pick<Deps, 'db' | 'config' | 'lanes' | 'env'>): Router {
   const router = Router();
   router.get('/', (_req, res) => {
     res.json({ status: 'ok' });

@@ -27,7 +27,9 @@ export function planReplay(
   const options = { requestId: replayId, apiId, isAsync: true, hasIdempotencyKey: false, cacheTtlSeconds };
   const planned = plan(snapshot, caller, request, options);
   const head = { ...planned.head, keyId, relatedTo: ref.requestId, replayOf: ref.requestId };
-  return { call: { caller, request, idempotencyKey: null, isAsync: true, signal }, planned: { ...planned, head } };
+  // Nothing is accepted for later without the queue, so no replay is carried out here.
+  const call = { caller, request, idempotencyKey: null, isAsync: true, signal, markDirect: () => undefined };
+  return { call, planned: { ...planned, head } };
 }
 
 function replayRequest(

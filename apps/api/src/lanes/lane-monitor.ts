@@ -1,5 +1,5 @@
 /** What this replica knows of all lanes, looked up once a second: for readiness, for the admin, and to refuse what nobody would carry out. */
-import type { LaneHealth, LaneStatus } from '@llm-gateway/queue';
+import type { LaneHealth, LaneStatus, RedisPulse } from '@llm-gateway/queue';
 
 const EVERY_MS = 1_000;
 /** A lane is given this long for its workers to come back before requests for it are refused: restarts are not outages. */
@@ -8,14 +8,16 @@ const WORKERLESS_GRACE_MS = 10_000;
 export class LaneMonitor {
   #statuses: ReadonlyMap<string, LaneStatus> = new Map();
   readonly #workerlessSince = new Map<string, number>();
-  #redisUp = false;
+  readonly #listeners: (() => void)[] = [];
   #timer: NodeJS.Timeout | undefined;
   readonly #health: LaneHealth;
   readonly #providers: () => string[];
+  readonly #pulse: Pick<RedisPulse, 'isUp'>;
 
-  constructor(health: LaneHealth, providers: () => string[]) {
+  constructor(health: LaneHealth, providers: () => string[], pulse: Pick<RedisPulse, 'isUp'>) {
     this.#health = health;
     this.#providers = providers;
+    this.#pulse = pulse;
   }
 
   async start(): Promise<void> {
@@ -33,7 +35,12 @@ export class LaneMonitor {
   }
 
   redisUp(): boolean {
-    return this.#redisUp;
+    return this.#pulse.isUp;
+  }
+
+  /** True when a lane has no worker just now. */
+  isWorkerless(provider: string): boolean {
+    return this.#workerlessSince.has(provider);
   }
 
   /** True when a lane has had no worker for so long that waiting on it would be in vain. */
@@ -45,13 +52,16 @@ export class LaneMonitor {
   async #look(): Promise<void> {
     try {
       this.#statuses = await this.#health.statuses(this.#providers());
-      this.#redisUp = true;
       this.#noteWorkerless();
     } catch {
       // Without Redis nothing is known of the workers: not a reason to call them gone.
-      this.#redisUp = false;
       this.#workerlessSince.clear();
     }
+  }
+
+  /** Called once a second while a lane has no worker. */
+  onVacancy(listener: () => void): void {
+    this.#listeners.push(listener);
   }
 
   #noteWorkerless(): void {
@@ -59,5 +69,6 @@ export class LaneMonitor {
       if (workers > 0) this.#workerlessSince.delete(provider);
       else if (!this.#workerlessSince.has(provider)) this.#workerlessSince.set(provider, Date.now());
     }
+    if (this.#workerlessSince.size > 0) for (const listener of this.#listeners) listener();
   }
 }

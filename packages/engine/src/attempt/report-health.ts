@@ -1,13 +1,13 @@
 import type { ProviderAnswer } from '@llm-gateway/providers';
-import type { LaneHealth } from '@llm-gateway/queue';
 import { PROVIDER_FAULTS, ProviderError } from '@llm-gateway/shared';
+import type { EngineDeps } from '../deps.js';
 
 /**
  * Tells all replicas what a call says about its provider's health. Costs nothing while all is well.
  * @param fair the call had as long as the provider's own timeout, or long enough for any answer.
  */
 export async function reportHealth(
-  lanes: LaneHealth,
+  lanes: EngineDeps['lanes'],
   provider: string,
   answer: ProviderAnswer | ProviderError,
   { probe, hadFailures, fair }: { probe: boolean; hadFailures: boolean; fair: boolean },

@@ -76,6 +76,11 @@ export class BudgetBook {
     throw new BudgetsUnavailable(failed?.reason);
   }
 
+  /** Can this request be carried out only where its budgets can be asked? */
+  isHardLimited(request: Spender): boolean {
+    return this.#hardBudgets(request).length > 0;
+  }
+
   /** Gives back what was set aside for a request that did not come to its call. */
   async release(request: SpendingRequest): Promise<void> {
     await Promise.all(

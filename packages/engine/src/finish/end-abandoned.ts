@@ -1,9 +1,12 @@
 /** Ending requests whose job cannot: it was failed as poison, lost with its queue, or nobody took it in time. */
+import type { RequestStore } from '@llm-gateway/queue';
 import type { EngineDeps } from '../deps.js';
 import { finishFailed } from './finish.js';
 import type { Trouble } from './outcome-of.js';
 
-type EndDeps = Pick<EngineDeps, 'store' | 'flights' | 'cache' | 'cacheInOrder' | 'logger' | 'providers' | 'budgets'>;
+type EndDeps = Pick<EngineDeps, 'flights' | 'cache' | 'cacheInOrder' | 'logger' | 'providers' | 'budgets'> & {
+  store: EngineDeps['store'] & Pick<RequestStore, 'forgetUnfinished'>;
+};
 
 /** Ends a request with what its state says of it. @returns false when it had ended, or nothing is known of it. */
 export async function endAbandoned(deps: EndDeps, requestId: string, trouble: Trouble): Promise<boolean> {

@@ -1,11 +1,11 @@
 /** The last net: ends requests that are past their deadline and that nobody else has ended. Runs in every worker. */
-import type { EngineDeps } from '../deps.js';
+import type { RequestStore } from '@llm-gateway/queue';
 import { endAbandoned, LOST } from './end-abandoned.js';
 
 const EVERY_MS = 5_000;
 const BATCH_PER_SHARD = 100;
 
-type ReaperDeps = Parameters<typeof endAbandoned>[0] & Pick<EngineDeps, 'logger'>;
+type ReaperDeps = Parameters<typeof endAbandoned>[0] & { store: Pick<RequestStore, 'overdue'> };
 
 /** @returns a function that stops it. */
 export function startReaper(deps: ReaperDeps): () => void {

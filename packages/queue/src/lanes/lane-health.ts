@@ -5,17 +5,17 @@
 import type { Redis } from 'ioredis';
 import { keys } from '../keys.js';
 import { generateJob } from '../generate-job.js';
+import {
+  FAILURES_TO_OPEN,
+  FAILURE_WINDOW_MS,
+  FIRST_COOLDOWN_MS,
+  LONGEST_COOLDOWN_MS,
+  LONGEST_PAUSE_MS,
+  PROBE_MS,
+} from './circuit-rules.js';
 
-/** So many failures in a row, none further apart than the window, open the circuit. */
-const FAILURES_TO_OPEN = 5;
-const FAILURE_WINDOW_MS = 30_000;
-const FIRST_COOLDOWN_MS = 5_000;
-const LONGEST_COOLDOWN_MS = 60_000;
-/** A probe that says nothing for this long has died; another may try. */
-const PROBE_MS = 30_000;
 /** A circuit nobody asks about is forgotten after this. */
 const CIRCUIT_MEMORY_MS = 600_000;
-const LONGEST_PAUSE_MS = 600_000;
 /** A worker that was silent for this long counts as dead. Heartbeats come every second. */
 export const WORKER_SILENCE_MS = 4_000;
 

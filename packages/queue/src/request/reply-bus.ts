@@ -37,7 +37,10 @@ export class ReplyBus {
   constructor(options: ReplyBusOptions) {
     this.#options = options;
     const { subscriber } = options;
-    subscriber.on('message', (_channel: string, message: string) => this.#onMessage(message));
+    const ours = keys.replies(options.apiId);
+    subscriber.on('message', (channel: string, message: string) => {
+      if (channel === ours) this.#onMessage(message);
+    });
     // ioredis subscribes again by itself after a reconnect; what was published in between is looked up.
     subscriber.on('ready', () => void this.#subscribe());
     if (subscriber.status === 'ready') void this.#subscribe();

@@ -1,8 +1,11 @@
 /** The durable state of requests in Redis: admitted, attempted, finished. Each method is one round trip and one atomic step. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { allShards, shardOf, usageAttempt, type UsageAttempt, type UsageEvent } from '@llm-gateway/shared';
 import { keys } from '../keys.js';
 import { requestHead, type RequestHead } from '../generate-job.js';
+import type { RedisRole } from '../redis/connect.js';
+import { isRedisRefusal } from '../redis/refusals.js';
 import { readOutcome, type Outcome } from './outcome.js';
 import { ADMIT, CLOSE, FINISH, JOIN, LEAVE, OPEN } from './scripts.js';
 
@@ -12,6 +15,7 @@ const GIVE_UP_SLACK_MS = 30_000;
 const STATE_SLACK_SECONDS = 86_400;
 /** Longer outcomes are not pushed to the waiting replicas; they fetch them. */
 const MAX_PUSHED_BYTES = 256 * 1_024;
+const REFUSED_AGAIN_MS = 200;
 const REPLY_PREFIX = keys.replies('');
 
 interface ScriptedRedis extends Redis {
@@ -43,8 +47,14 @@ export interface Finish {
 
 export class RequestStore {
   readonly #redis: ScriptedRedis;
+  readonly #patient: boolean;
 
-  constructor(redis: Redis) {
+  /**
+   * @param role `patient`: a step that Redis refuses, because its memory is full or it may not write just now, is tried again until it
+   * takes it. For workers, whose calls are paid for by then.
+   */
+  constructor(redis: Redis, role: RedisRole = 'fail-fast') {
+    this.#patient = role === 'patient';
     redis.defineCommand('lgwAdmit', { numberOfKeys: 3, lua: ADMIT });
     redis.defineCommand('lgwJoin', { numberOfKeys: 2, lua: JOIN });
     redis.defineCommand('lgwLeave', { numberOfKeys: 1, lua: LEAVE });
@@ -84,13 +94,9 @@ export class RequestStore {
   }
 
   async openAttempt(id: string, hop: number, attempt: UsageAttempt): Promise<OpenReply> {
-    const [kind, ...attempts] = await this.#redis.lgwOpen(
-      keys.request(id),
-      keys.result(id),
-      hop,
-      attempt.number,
-      JSON.stringify(attempt),
-      STATE_SLACK_SECONDS,
+    const [key, result, json] = [keys.request(id), keys.result(id), JSON.stringify(attempt)];
+    const [kind, ...attempts] = await this.#write(() =>
+      this.#redis.lgwOpen(key, result, hop, attempt.number, json, STATE_SLACK_SECONDS),
     );
     if (kind === 'superseded' || kind === 'behind') return { kind, attempts: attempts.map(readAttempt) };
     return { kind: kind === 'opened' || kind === 'cancelled' ? kind : 'done' };
@@ -127,21 +133,10 @@ export class RequestStore {
     // The channel carries a sequence, so that streaming will need no second path: this is its last message.
     const notice = json.length > MAX_PUSHED_BYTES ? `{"id":"${id}","fetch":true}` : `{"id":"${id}","done":${json}}`;
     const shard = shardOf(id);
-    const finished = await this.#redis.lgwFinish(
-      keys.request(id),
-      keys.result(id),
-      keys.usage(shard),
-      keys.unfinished(shard),
-      id,
-      json,
-      JSON.stringify(event),
-      late ? JSON.stringify(late) : '',
-      resultTtlSeconds,
-      notice,
-      REPLY_PREFIX,
-      replyTo ?? '',
-    );
-    return finished === 1;
+    const lateJson = late ? JSON.stringify(late) : '';
+    const args = [id, json, JSON.stringify(event), lateJson, resultTtlSeconds, notice, REPLY_PREFIX, replyTo ?? ''];
+    const [request, result, usage, unfinished] = [keys.request(id), keys.result(id), keys.usage(shard), keys.unfinished(shard)];
+    return (await this.#write(() => this.#redis.lgwFinish(request, result, usage, unfinished, ...args))) === 1;
   }
 
   /** @returns the outcomes of those that have ended, by id. */
@@ -159,7 +154,18 @@ export class RequestStore {
   }
 
   async #close(id: string, ...args: (string | number)[]): Promise<void> {
-    await this.#redis.lgwClose(keys.request(id), keys.result(id), keys.usage(shardOf(id)), ...args);
+    await this.#write(() => this.#redis.lgwClose(keys.request(id), keys.result(id), keys.usage(shardOf(id)), ...args));
+  }
+
+  async #write<T>(run: () => Promise<T>): Promise<T> {
+    for (;;) {
+      try {
+        return await run();
+      } catch (error) {
+        if (!this.#patient || !isRedisRefusal(error)) throw error;
+      }
+      await sleep(REFUSED_AGAIN_MS);
+    }
   }
 
   async read(id: string): Promise<StoredRequest | null> {

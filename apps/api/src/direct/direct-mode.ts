@@ -1,0 +1,99 @@
+/**
+ * Direct mode: this process carries requests out itself, at most so many at a time, while Redis is away or no worker serves any of
+ * their lanes. The rules are the engine's own; only limits and the health of providers are kept here, for this process alone.
+ */
+import { carryOut, type EngineDeps, type UsageSpool } from '@llm-gateway/engine';
+import type {
+  Flights,
+  GenerateJobPayload,
+  LocalLaneHealth,
+  LocalLimiter,
+  Outcome,
+  RedisPulse,
+  RequestStore,
+} from '@llm-gateway/queue';
+
+export interface DirectModeOptions extends Pick<
+  EngineDeps,
+  'instanceId' | 'cache' | 'cacheInOrder' | 'providers' | 'budgets' | 'logger'
+> {
+  /** Requests at a time; 0: direct mode is off. */
+  maxConcurrency: number;
+  pulse: Pick<RedisPulse, 'isUp'>;
+  cachePulse: Pick<RedisPulse, 'isUp' | 'canRead'>;
+  store: RequestStore;
+  flights: Flights;
+  limiter: LocalLimiter;
+  lanes: LocalLaneHealth;
+  spool: UsageSpool;
+}
+
+export interface DirectRequest {
+  payload: GenerateJobPayload;
+  /** Aborts when nobody wants the answer any more. */
+  signal: AbortSignal;
+}
+
+const NO_FLIGHTS: EngineDeps['flights'] = { release: () => Promise.resolve() };
+const NO_CACHE: EngineDeps['cache'] = { set: () => Promise.resolve(), getStale: () => Promise.resolve(null) };
+const NO_BUDGETS: EngineDeps['budgets'] = { settle: () => Promise.resolve() };
+
+export class DirectMode {
+  readonly #options: DirectModeOptions;
+  readonly #running = new Map<string, AbortController>();
+
+  constructor(options: DirectModeOptions) {
+    this.#options = options;
+  }
+
+  get isOff(): boolean {
+    return this.#options.maxConcurrency === 0;
+  }
+
+  /** Is there a place just now, for the request and for its rows? */
+  get hasRoom(): boolean {
+    return this.#running.size < this.#options.maxConcurrency && this.#options.spool.hasRoom();
+  }
+
+  /** Aborts a request that is carried out here. */
+  cancel(requestId: string): void {
+    this.#running.get(requestId)?.abort();
+  }
+
+  /** Redis is away: nothing of the request is known outside of this process. @returns its outcome. Never rejects. */
+  async alone(request: DirectRequest): Promise<Outcome> {
+    return this.#run(request, null);
+  }
+
+  /** Only the workers are away: in Redis the request is like any other's, for those who wait for it, share it or cancel it. Never rejects. */
+  async inTheirPlace(request: DirectRequest): Promise<Outcome> {
+    return this.#run(request, this.#options.store);
+  }
+
+  async #run({ payload, signal }: DirectRequest, shared: RequestStore | null): Promise<Outcome> {
+    const { spool } = this.#options;
+    const { id } = payload.head;
+    const controller = new AbortController();
+    const abort = () => controller.abort();
+    signal.addEventListener('abort', abort);
+    if (signal.aborted) abort();
+    this.#running.set(id, controller);
+    try {
+      return await carryOut(this.#engine(shared !== null), { payload, signal: controller.signal, spool, shared });
+    } finally {
+      this.#running.delete(id);
+      signal.removeEventListener('abort', abort);
+    }
+  }
+
+  #engine(withRedis: boolean): Omit<EngineDeps, 'store' | 'belt'> {
+    const { cachePulse, cache, flights, budgets, ...rest } = this.#options;
+    return {
+      ...rest,
+      // A flight that cannot be given back ends by itself.
+      flights: withRedis ? { release: (flight, id) => flights.release(flight, id).catch(() => undefined) } : NO_FLIGHTS,
+      cache: cachePulse.canRead ? cache : NO_CACHE,
+      budgets: withRedis ? budgets : NO_BUDGETS,
+    };
+  }
+}

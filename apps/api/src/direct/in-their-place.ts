@@ -1,0 +1,46 @@
+/** A request whose lanes have no worker: carried out here in a worker's place, and in Redis like any other. */
+import type { GenerateJobPayload, Outcome } from '@llm-gateway/queue';
+import { removeWaiting } from '../generate/await-outcome.js';
+import type { Call } from '../generate/call.js';
+import type { GenerateDeps } from '../generate/deps.js';
+import type { Plan } from '../generate/plan.js';
+import { redisOrNotQueued } from '../generate/refusal.js';
+
+/** A request that is, or may yet be, carried out here. */
+export interface Here {
+  outcome: Promise<Outcome>;
+  /** The wait for it is over. */
+  stop(): void;
+}
+
+/** Nobody would take its job just now, and this process can. */
+export const workersAreAway = ({ lanes, direct }: GenerateDeps, { candidates }: Plan): boolean =>
+  direct.hasRoom && candidates.every(({ provider }) => lanes.isWorkerless(provider));
+
+/**
+ * Begins. The wait for it, and what a hang-up or a cancellation means, are those of a job in a worker's hands.
+ * @throws NotQueued where Redis is away after all.
+ */
+export async function begin(deps: GenerateDeps, call: Call, planned: Plan): Promise<Here> {
+  await redisOrNotQueued(deps.store.admit(planned.head));
+  return { outcome: carryOut(deps, call, planned), stop: () => undefined };
+}
+
+/** For a request on its queue: begins as soon as all its workers are gone, unless one of them holds it. */
+export function beginWhenDeserted(deps: GenerateDeps, call: Call, planned: Plan): Here {
+  let begun: (outcome: Promise<Outcome>) => void = () => undefined;
+  const outcome = new Promise<Outcome>((resolve) => (begun = resolve));
+  const stop = deps.vacancies.watch(planned.head.id, async () => {
+    // Whoever takes the job out of the queue is the only one to have it.
+    if (!workersAreAway(deps, planned) || !(await removeWaiting(deps, planned.head.id))) return;
+    stop();
+    begun(carryOut(deps, call, planned));
+  });
+  return { outcome, stop };
+}
+
+function carryOut({ direct }: GenerateDeps, call: Call, { head, candidates }: Plan): Promise<Outcome> {
+  call.markDirect();
+  const payload: GenerateJobPayload = { v: 1, head, request: call.request, candidates, hop: 0 };
+  return direct.inTheirPlace({ payload, signal: new AbortController().signal });
+}
