@@ -26,21 +26,28 @@ export async function begin(deps: GenerateDeps, call: Call, planned: Plan): Prom
   return { outcome: carryOut(deps, call, planned), stop: () => undefined };
 }
 
-/** For a request on its queue: begins as soon as all its workers are gone, unless one of them holds it. */
+/** For a request on its queue: begins as soon as nobody is left to take it from there, unless a worker holds it. */
 export function beginWhenDeserted(deps: GenerateDeps, call: Call, planned: Plan): Here {
+  const { id } = planned.head;
   let begun: (outcome: Promise<Outcome>) => void = () => undefined;
   const outcome = new Promise<Outcome>((resolve) => (begun = resolve));
-  const stop = deps.vacancies.watch(planned.head.id, async () => {
+  const stop = deps.vacancies.watch(id, async () => {
+    if (!planned.candidates.some(({ provider }) => deps.lanes.isWorkerless(provider))) return;
+    const stored = await deps.store.read(id);
+    // A worker may have sent it on, to a lane that has no other.
+    const lane = stored?.head.lanes[stored.hop];
+    if (!stored || lane === undefined || !(workersAreAway(deps, planned) || deps.lanes.isDeserted(lane))) return;
     // Whoever takes the job out of the queue is the only one to have it.
-    if (!workersAreAway(deps, planned) || !(await removeWaiting(deps, planned.head.id))) return;
+    if (!deps.direct.hasRoom || !(await removeWaiting(deps, id))) return;
     stop();
-    begun(carryOut(deps, call, planned));
+    const candidates = planned.candidates.filter(({ provider }) => stored.head.lanes.includes(provider));
+    begun(carryOut(deps, call, { ...planned, head: stored.head, candidates }, stored.hop));
   });
   return { outcome, stop };
 }
 
-function carryOut({ direct }: GenerateDeps, call: Call, { head, candidates }: Plan): Promise<Outcome> {
+function carryOut({ direct }: GenerateDeps, call: Call, { head, candidates }: Plan, hop = 0): Promise<Outcome> {
   call.markDirect();
-  const payload: GenerateJobPayload = { v: 1, head, request: call.request, candidates, hop: 0 };
+  const payload: GenerateJobPayload = { v: 1, head, request: call.request, candidates, hop };
   return direct.inTheirPlace({ payload, signal: new AbortController().signal });
 }

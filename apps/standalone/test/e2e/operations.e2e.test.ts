@@ -4,7 +4,8 @@ import { ADMIN_KEY, Cluster, SERVICE_KEY, until } from './cluster.js';
 let cluster: Cluster;
 
 beforeAll(async () => {
-  cluster = await Cluster.start({ env: { WORKER_PROVIDERS: 'served,spare' } });
+  // Without direct mode a request waits for its lane's worker; with it, the API carries it out.
+  cluster = await Cluster.start({ env: { WORKER_PROVIDERS: 'served,spare', DIRECT_MODE_MAX_CONCURRENCY: '0' } });
   await cluster.provider({ name: 'served', type: 'openai', priority: 1, max_retries: 0 });
   await cluster.provider({ name: 'spare', type: 'mistral', priority: 2, max_retries: 0 });
   await cluster.provider({ name: 'unserved', type: 'claude', priority: 3 });
