@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { insertUsage } from '@llm-gateway/db';
 import { newAttemptId, newRequestId, NO_TOKENS, usdToNano, type UsageEvent, type UsageLog } from '@llm-gateway/shared';
+import { reportTable } from '../src/usage/report/report-table.js';
 import { monthReport, weekReport } from '../src/usage/report/report.js';
 import { SERVICE_KEY, startTestApi, type TestApi } from './support/test-api.js';
 
@@ -84,7 +85,25 @@ describe('the finance report', () => {
     ]);
     expect(month.lines.at(-1)).toMatchObject({ service: 'chat', customer_id: 'a', cost_usd: 0, saved_usd: 0.5 });
     expect(month.lines.reduce((sum, line) => sum + line.cost_usd, 0)).toBe(121);
-    expect((await report(MONTH, 'text/csv')).text).toContain('mail,,1,100.000000000,0.000000000,0\r\n');
+    expect((await report(MONTH, 'text/csv')).text).toContain('mail,,1,100.000000000,0.000000000,0,0.010000000\r\n');
+  });
+
+  it('comes to its total as a sheet too, when it has more lines than are shown', () => {
+    const line = {
+      service: 'a',
+      customer_id: 'x',
+      requests: 2,
+      cost_usd: 0.1,
+      saved_usd: 0.3,
+      wasted_usd: 0,
+      unpriced_requests: 1,
+    };
+    const totals = { requests: 5, cost_usd: 0.3, saved_usd: 0.3, wasted_usd: 0.2, unpriced_requests: 1 };
+    const month = { period: 'month' as const, from: '', to: '', ...totals, lines: [line], truncated: true };
+    expect(reportTable(month).rows).toEqual([
+      ['a', 'x', 2, '0.100000000', '0.300000000', 1, '0.000000000'],
+      ['(all others)', null, 3, '0.200000000', '0.000000000', 0, '0.200000000'],
+    ]);
   });
 
   it('wants a period, and a format that it knows', async () => {

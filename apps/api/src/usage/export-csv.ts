@@ -32,6 +32,7 @@ const COLUMNS: readonly (readonly [string, (row: UsageExportRow) => CsvValue])[]
   asIs('client_gone'),
   asIs('related_to'),
   ['metadata', (row) => JSON.stringify(row.metadata)],
+  asIs('wasted_usd'),
 ];
 
 const HEADER = csvLine(COLUMNS.map(([name]) => name));

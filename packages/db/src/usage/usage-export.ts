@@ -1,5 +1,6 @@
 import { query, type Db } from '../connection/database.js';
 import { Prisma } from '../generated/client.js';
+import { REQUEST_MARGIN_MS } from './rollups/facts.js';
 import { matching, type UsageFilter } from './usage-filter.js';
 
 /** A request's row for a file: flat, and money as decimal text, because nine decimals do not survive floating point in large sums. */
@@ -31,7 +32,12 @@ export interface UsageExportRow {
   client_gone: boolean;
   related_to: string | null;
   metadata: Record<string, string>;
+  /** The part of the cost that went into calls without an answer. */
+  wasted_usd: string;
 }
+
+/** As far as a request's calls may be from it. */
+const MARGIN = Prisma.sql`${REQUEST_MARGIN_MS} * interval '1 millisecond'`;
 
 const COLUMNS = Prisma.sql`
   id, created_at, service, customer_id, key_id, provider, provider_type, model, status, error_code, cache_status, finish_reason,
@@ -40,6 +46,15 @@ const COLUMNS = Prisma.sql`
 
 /** On the way every row of a batch stands in one JSON text. */
 type Sent = Omit<UsageExportRow, 'created_at'> & { created_at: string };
+
+/** Of a request's calls. Nearly all requests are answered by their only one, which is known without a look at it. */
+const WASTED = Prisma.sql`
+  CASE WHEN attempt_count = 0 OR attempt_count = 1 AND status = 'ok' AND cache_status <> 'STALE' THEN 0::decimal(18, 9)
+  ELSE (
+    SELECT coalesce(sum(call.cost_usd), 0)::decimal(18, 9) FROM llm_usage_attempts AS call
+    WHERE call.request_id = page.id AND call.status <> 'ok'
+      AND call.created_at BETWEEN page.created_at - ${MARGIN} AND page.created_at + ${MARGIN}
+  ) END::text AS wasted_usd`;
 
 /**
  * All matching rows, oldest first, in batches; the next is read when it is asked for. Between batches no connection and no snapshot is
@@ -59,7 +74,9 @@ export async function* usageExport(
     const rest = { ...filter, from: last?.created_at ?? filter.from };
     const sql = Prisma.sql`
       SELECT coalesce(json_agg(batch), '[]')::text AS rows FROM (
-        SELECT ${COLUMNS} FROM llm_usage_logs WHERE ${matching(rest)} ${newer} ORDER BY created_at, id LIMIT ${batchSize}
+        SELECT ${COLUMNS}, ${WASTED} FROM (
+          SELECT * FROM llm_usage_logs WHERE ${matching(rest)} ${newer} ORDER BY created_at, id LIMIT ${batchSize}
+        ) AS page ORDER BY created_at, id
       ) AS batch`;
     const [sent] = await query(db, (client) => client.$queryRaw<{ rows: string }[]>(sql));
     const rows = (JSON.parse(sent?.rows ?? '[]') as Sent[]).map((row) => ({ ...row, created_at: new Date(row.created_at) }));

@@ -35,7 +35,10 @@ const weekParts = (week: WeekReport): string[] => [
 
 function monthParts(month: MonthReport): string[] {
   const { columns, rows } = reportTable(month);
-  return [table(columns, rows), ...(month.truncated ? [`Only the first ${rows.length} lines; the totals are of all.`] : [])];
+  return [
+    table(columns, rows),
+    ...(month.truncated ? [`Only the first ${rows.length - 1} lines one by one; the last is of all others.`] : []),
+  ];
 }
 
 const percent = (share: number): string => `${(share * 100).toFixed(2)} %`;

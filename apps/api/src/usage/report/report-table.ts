@@ -1,4 +1,5 @@
 /** A report as one table, the common ground of its CSV and its Markdown. */
+import { NANO_PER_USD } from '@llm-gateway/shared';
 import type { MonthReport, Report, WeekReport } from './report.js';
 
 export interface ReportTable {
@@ -37,14 +38,32 @@ function weekTable(week: WeekReport): ReportTable {
   };
 }
 
-const monthTable = ({ lines }: MonthReport): ReportTable => ({
-  columns: ['service', 'customer_id', 'requests', 'cost_usd', 'saved_usd', 'unpriced_requests'],
-  rows: lines.map((line) => [
+const monthTable = (month: MonthReport): ReportTable => ({
+  // Add at the end only, because people's sheets go by position.
+  columns: ['service', 'customer_id', 'requests', 'cost_usd', 'saved_usd', 'unpriced_requests', 'wasted_usd'],
+  rows: (month.truncated ? [...month.lines, restOf(month)] : month.lines).map((line) => [
     line.service,
     line.customer_id,
     line.requests,
     usd(line.cost_usd),
     usd(line.saved_usd),
     line.unpriced_requests,
+    usd(line.wasted_usd),
   ]),
 });
+
+/** What the lines leave out, as a line of its own: a sheet that adds them up must come to the total. */
+function restOf(month: MonthReport): MonthReport['lines'][number] {
+  const { lines } = month;
+  const rest = (figure: 'requests' | 'cost_usd' | 'saved_usd' | 'wasted_usd' | 'unpriced_requests', scale = 1): number =>
+    Math.round(lines.reduce((left, line) => left - Math.round(line[figure] * scale), Math.round(month[figure] * scale))) / scale;
+  return {
+    service: '(all others)',
+    customer_id: null,
+    requests: rest('requests'),
+    cost_usd: rest('cost_usd', NANO_PER_USD),
+    saved_usd: rest('saved_usd', NANO_PER_USD),
+    wasted_usd: rest('wasted_usd', NANO_PER_USD),
+    unpriced_requests: rest('unpriced_requests'),
+  };
+}

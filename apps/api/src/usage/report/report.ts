@@ -45,6 +45,7 @@ export const monthReport = z.object({
       requests: z.int(),
       cost_usd: z.number(),
       saved_usd: z.number(),
+      wasted_usd: z.number(),
       unpriced_requests: z.int(),
     }),
   ),
