@@ -70,6 +70,11 @@ const request = fc
   });
 type Story = { log: UsageLog; attempts: UsageAttempt[] };
 
+const movedTo = (at: number, { log, attempts }: Story): Story => ({
+  log: { ...log, createdAt: at },
+  attempts: attempts.map((call, index) => ({ ...call, createdAt: at + index + 1 })),
+});
+
 /** Every cell that holds something, a line each; a histogram is a set. */
 const cells = async () =>
   (
@@ -203,6 +208,8 @@ describe('the sums', () => {
     });
     await Promise.all(writers);
     expect(await cells()).toEqual(once);
+    await rebuildRollups(fixture.db, { from: new Date(START), to: new Date(END) });
+    expect(await cells()).toEqual(once);
   });
 
   it('follow a new price', async () => {
@@ -224,7 +231,11 @@ describe('the sums', () => {
   });
 
   it('are found again by a rebuild, whatever has become of them', async () => {
-    const stories = fc.sample(request, { numRuns: 120, seed: 21 });
+    // Some on the last moment of a month, with their calls in the next one: a day and a month are those of the request.
+    const lastMoment = Date.parse('2026-11-01T00:00:00Z') - 1;
+    const stories = fc
+      .sample(request, { numRuns: 120, seed: 21 })
+      .map((story, index) => (index % 12 === 0 ? movedTo(lastMoment, story) : story));
     await insertUsage(
       fixture.db,
       stories.map(({ log, attempts }) => ({ v: 1, log, attempts })),

@@ -8,6 +8,8 @@ import {
   insertUsage,
   migrate,
   openDatabase,
+  repriceAttempts,
+  storedAttempts,
   type BudgetInput,
   type Db,
 } from '@llm-gateway/db';
@@ -224,6 +226,23 @@ describe('what has been spent', () => {
     for (let delivery = 0; delivery < 3; delivery++) await write(late);
     await book.settle('reckoned', [costOf(request, 20)]);
     expect(await spent(of)).toEqual([75, 0]);
+  });
+
+  it('follows a re-pricing of the past, once the rows are looked at again', async () => {
+    const of = budget({ window: 'month' });
+    const request = asks({ customerId: of.customerId, createdAt: Date.now() - 200_000 });
+    const span = spanOf(of, request.createdAt);
+    await book.open(of, request.createdAt);
+    await write(eventOf(request, 500));
+    const range = { from: new Date(request.createdAt), to: new Date(request.createdAt + 1) };
+    const stored = await storedAttempts(db, range, { after: undefined, limit: 1_000 });
+    const own = stored.filter((attempt) => attempt.requestId === request.id);
+    await repriceAttempts(
+      db,
+      own.map((attempt) => ({ attempt, costNanoUsd: 650, unpricedReason: null, priceVersion: 'newer' })),
+    );
+    await foldBudget({ ledger, db }, of, span);
+    expect(await spent(of, request.createdAt)).toEqual([650, 0]);
   });
 
   it('agrees with the rows again after any drift, and money without a row yet is not lost', async () => {
