@@ -77,7 +77,7 @@ export async function composeReplica({ apiId, db, logger, encryptionKeys, egress
   const replies = new ReplyBus({ apiId, subscriber, store, logger, onStuck: (requestId) => endIfDead(deps, requestId) });
   const { direct, spool, vacancies } = here;
   const deps: GenerateDeps = {
-    ...{ ...shared, direct, spool, vacancies, apiId, redis, belt, budgets, lanes, replies, kept, config },
+    ...{ ...shared, direct, spool, vacancies, apiId, db, redis, belt, budgets, lanes, replies, kept, config },
     queueMaxDepth: env.QUEUE_MAX_DEPTH,
     cacheTtlSeconds: env.CACHE_TTL_SECONDS,
   };

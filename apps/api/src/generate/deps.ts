@@ -1,5 +1,6 @@
 import type { Belt, Flights, KeptJobs, RedisPulse, ReplyBus, Redis, RequestStore, ResponseCache } from '@llm-gateway/queue';
 import type { BudgetBook, ConfigWatcher, EngineDeps, UsageSpool } from '@llm-gateway/engine';
+import type { Db } from '@llm-gateway/db';
 import type { DirectMode } from '../direct/direct-mode.js';
 import type { Vacancies } from '../direct/vacancies.js';
 import type { LaneMonitor } from '../lanes/lane-monitor.js';
@@ -8,6 +9,7 @@ import type { LaneMonitor } from '../lanes/lane-monitor.js';
 export interface GenerateDeps extends Pick<EngineDeps, 'cacheInOrder' | 'providers' | 'logger'> {
   apiId: string;
   redis: Redis;
+  db: Db;
   /** How Redis is doing, and the cache's, which may be another. */
   pulse: RedisPulse;
   cachePulse: RedisPulse;
