@@ -1,5 +1,14 @@
 import { describe, expect, it } from '@jest/globals';
-import { actingAsSystem, decryptSecret, parseEncryptionKeys, rotateProviderKey } from '@llm-gateway/db';
+import {
+  actingAsSystem,
+  createServiceKey,
+  decryptSecret,
+  keyFingerprint,
+  loadSnapshot,
+  openPepper,
+  parseEncryptionKeys,
+  rotateProviderKey,
+} from '@llm-gateway/db';
 import { reencrypt } from '../src/keys/reencrypt.js';
 import { runCommand, useDatabase } from './support.js';
 
@@ -82,5 +91,21 @@ describe('keys:reencrypt', () => {
       to_rewrite: 1,
     });
     expect(out).not.toMatch(/v1\.|sk-/);
+  });
+});
+
+describe('keys:reencrypt with service keys', () => {
+  it('does not call an encryption key superfluous that they need, and keeps every one of them good', async () => {
+    await fixture.sql('TRUNCATE llm_provider_configs CASCADE');
+    const input = { name: 'billing', service: null, scopes: ['read' as const], expiresAt: null, rpmLimit: null };
+    const { row, key } = await createServiceKey(actingAsSystem(fixture.db), OLD, input);
+    expect((await run([])).out).toContain('1 under "k1"');
+    expect(JSON.parse((await run(['--apply', '--json'])).out)).toMatchObject({ rewritten: 1, to_rewrite: 0, removable: ['k1'] });
+    const { access } = await loadSnapshot(fixture.db);
+    const fingerprint = keyFingerprint(openPepper(NEW, access?.pepper ?? ''), key).toString('hex');
+    expect(access?.keys).toEqual([expect.objectContaining({ id: row.id, fingerprint })]);
+    expect(JSON.parse((await run(['--apply', '--json'], parseEncryptionKeys(entry('k3', 3)))).out)).toMatchObject({
+      unreadable: [{ provider: 'service keys', encryption_key: 'k_2' }],
+    });
   });
 });

@@ -4,6 +4,7 @@ import { decryptSecret, encryptSecret, keyIdOf, type EncryptionKeys } from '../e
 import type { ProviderConfig as ProviderRow } from '../generated/client.js';
 import { Prisma } from '../generated/client.js';
 import { changeConfig } from './config-state.js';
+import { resealPepper } from '../keys/reseal-pepper.js';
 import { providerEntry } from './providers.js';
 
 /** Where secrets stand. One that is forgotten here would still need its old key when that is taken away. */
@@ -22,7 +23,10 @@ export async function secretsByKey(db: Db): Promise<SecretsOfKey[]> {
     db,
     (client) => client.$queryRaw<SecretsOfKey[]>`
       SELECT split_part(secret, '.', 2) AS "keyId", count(*)::float8 AS secrets
-      FROM llm_provider_configs, unnest(ARRAY[api_key_ciphertext, previous_key_ciphertext]) AS secret
+      FROM (
+        SELECT unnest(ARRAY[api_key_ciphertext, previous_key_ciphertext]) AS secret FROM llm_provider_configs
+        UNION ALL SELECT ciphertext FROM llm_sealed_secrets
+      ) AS stored
       WHERE secret IS NOT NULL GROUP BY 1 ORDER BY 1`,
   );
 }
@@ -37,7 +41,7 @@ export interface ReencryptedBatch {
 }
 
 /**
- * Encrypts the secrets of up to `limit` providers under the first key, if another has encrypted them. One transaction, which no change by an
+ * Encrypts what service keys are checked with, and the secrets of up to `limit` providers, under the first key, if another has encrypted them. One transaction, which no change by an
  * administrator can come between; what is written stays, so that a next run goes on where this one ended.
  */
 export async function reencryptBatch(
@@ -45,8 +49,19 @@ export async function reencryptBatch(
   keys: EncryptionKeys,
   { cursor, limit }: { cursor: string | null; limit: number },
 ): Promise<ReencryptedBatch> {
+  // With the first batch: without it every service key would die with its old key.
+  const pepper = cursor === null ? await resealPepper(db, keys) : { rewritten: 0, unreadable: [] };
   const ids = await query(db, (client) => staleIds(client, keys, cursor, limit));
-  if (ids.length === 0) return { cursor: null, rewritten: 0, unreadable: [] };
+  if (ids.length === 0) return { cursor: null, ...pepper };
+  const batch = await reencryptProviders(db, keys, ids, limit);
+  return {
+    cursor: batch.cursor,
+    rewritten: pepper.rewritten + batch.rewritten,
+    unreadable: [...pepper.unreadable, ...batch.unreadable],
+  };
+}
+
+async function reencryptProviders(db: ActingDb, keys: EncryptionKeys, ids: string[], limit: number): Promise<ReencryptedBatch> {
   return changeConfig(db, async (tx) => {
     const rows = await tx.providerConfig.findMany({ where: { id: { in: ids } }, orderBy: { id: 'asc' } });
     const renewed = rows.map((row) => renew(keys, row));

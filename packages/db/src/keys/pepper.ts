@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto';
 import type { Queryable } from '../connection/database.js';
 import { decryptSecret, encryptSecret, type EncryptionKeys } from '../encryption.js';
 
-const NAME = 'service-key-pepper';
+export const PEPPER_NAME = 'service-key-pepper';
 const BYTES = 32;
 
 /** @returns the pepper, made now where there is none. Only inside of `changeConfig`, whose lock keeps two from making it at once. */
@@ -14,16 +14,16 @@ export async function pepperOf(tx: Queryable, encryptionKeys: EncryptionKeys): P
   const sealed = await sealedPepper(tx);
   if (sealed !== null) return openPepper(encryptionKeys, sealed);
   const pepper = randomBytes(BYTES);
-  const ciphertext = encryptSecret(encryptionKeys, pepper.toString('base64'), NAME);
-  await tx.sealedSecret.create({ data: { name: NAME, ciphertext } });
+  const ciphertext = encryptSecret(encryptionKeys, pepper.toString('base64'), PEPPER_NAME);
+  await tx.sealedSecret.create({ data: { name: PEPPER_NAME, ciphertext } });
   return pepper;
 }
 
 export async function sealedPepper(tx: Queryable): Promise<string | null> {
-  const row = await tx.sealedSecret.findUnique({ where: { name: NAME } });
+  const row = await tx.sealedSecret.findUnique({ where: { name: PEPPER_NAME } });
   return row?.ciphertext ?? null;
 }
 
 /** @throws GatewayError `internal` when its encryption key is not among these. */
 export const openPepper = (encryptionKeys: EncryptionKeys, sealed: string): Buffer =>
-  Buffer.from(decryptSecret(encryptionKeys, sealed, NAME), 'base64');
+  Buffer.from(decryptSecret(encryptionKeys, sealed, PEPPER_NAME), 'base64');
