@@ -1,7 +1,6 @@
 /** The API as one table of routes: what is not in it does not exist, and what is has said who may call it. */
 import express, { type Application, type Router } from 'express';
 import type { Scope } from '@llm-gateway/shared';
-import helmet from 'helmet';
 import { alertsRouter } from './alerts/router.js';
 import { auditRouter } from './audit/router.js';
 import { authenticate, requireScope } from './auth/authenticate.js';
@@ -15,6 +14,7 @@ import { healthRouter } from './health/router.js';
 import { errorHandler, notFound } from './http/errors.js';
 import { readJson } from './http/read-json.js';
 import { requestId } from './http/request-id.js';
+import { securityHeaders } from './http/security-headers.js';
 import { keysRouter } from './keys/router.js';
 import { countRequests } from './metrics/request-metrics.js';
 import { metricsRouter } from './metrics/router.js';
@@ -33,11 +33,12 @@ export interface Mount {
 export function mounts(deps: Deps): Mount[] {
   const { generate, jobs, replay, bulkReplay } = deps.routers;
   return [
+    // First, because Express looks at one after the other.
+    { path: '/api/v1/generate', access: 'generate', router: generate },
     { path: '/health', access: 'public', router: healthRouter(deps) },
     ...(deps.metrics ? [{ path: '/metrics', access: 'own' as const, router: metricsRouter(deps.metrics) }] : []),
     { path: '/openapi.json', access: 'public', router: openApiRouter() },
     { path: '/docs', access: 'public', router: docsRouter() },
-    { path: '/api/v1/generate', access: 'generate', router: generate },
     { path: '/api/v1/jobs/replay', access: 'admin', router: bulkReplay },
     { path: '/api/v1/jobs/:id/replay', access: 'admin', router: replay },
     { path: '/api/v1/jobs', access: 'generate', router: jobs },
@@ -60,9 +61,7 @@ export function createApp(deps: Deps): Application {
   const routes = mounts(deps);
   app.use(countRequests(routes.map(({ path }) => path)));
   app.use(requestId);
-  app.use(
-    helmet({ contentSecurityPolicy: { useDefaults: false, directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } } }),
-  );
+  app.use(securityHeaders());
   // Default deny: below /api nothing answers without a key, not even that there is no such path.
   app.use('/api', authenticate(deps.keys), limitRate(deps.keyRate));
   for (const mount of routes) attach(app, mount, deps);

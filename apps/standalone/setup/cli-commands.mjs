@@ -11,7 +11,7 @@ export const CLI_COMMANDS = [
 ];
 
 /** Measurements: `bench:<folder>` is bench/<folder>/main.mjs. */
-export const BENCHES = ['bench:usage'];
+export const BENCHES = ['bench:gateway', 'bench:usage'];
 export const benchFolder = (command) => inRoot('bench', command.slice('bench:'.length));
 
 /** Where a command's help stands. */

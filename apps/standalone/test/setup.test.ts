@@ -11,7 +11,7 @@ function node(...args: string[]): Promise<{ code: number; out: string; err: stri
 }
 
 describe('the set-up before every command', () => {
-  it.each(['start', 'test', 'build', 'migrate', 'setup', 'prices:recompute', 'bench:usage'])(
+  it.each(['start', 'test', 'build', 'migrate', 'setup', 'prices:recompute', 'bench:gateway', 'bench:usage'])(
     'says what npm run %s does without doing it',
     async (command) => {
       const { code, out } = await node(setup, command, '--help');

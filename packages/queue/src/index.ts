@@ -24,6 +24,7 @@ export { LocalLimiter } from './lanes/local-limiter.js';
 export { RedisPulse } from './redis/pulse.js';
 export { wasNotCarriedOut } from './redis/refusals.js';
 export { connectRedis, evictionWarning, waitUntilReady } from './redis/connect.js';
+export { commandsWritten } from './redis/turn-connector.js';
 export { Flights, type IdempotencyRecord } from './request/flights.js';
 export { outcomeError, type ErrorOutcome, type OkOutcome, type Outcome } from './request/outcome.js';
 export { ReplyBus } from './request/reply-bus.js';

@@ -1,8 +1,10 @@
 import { Router, type Request, type Response } from 'express';
+import { commandsWritten } from '@llm-gateway/queue';
 import { GatewayError, generateRequest } from '@llm-gateway/shared';
 import { z } from 'zod';
 import { callerOf } from '../auth/caller.js';
 import { parse } from '../http/parse.js';
+import { sendJson } from '../http/send-json.js';
 import type { Answer, Queued } from './answer.js';
 import { CallerGone } from './await-outcome.js';
 import type { GenerateDeps } from './deps.js';
@@ -17,16 +19,20 @@ export function generateRouter(deps: GenerateDeps): Router {
   router.post('/', async (req, res) => {
     const caller = callerOf(res);
     const request = forCustomer(caller, parse(generateRequest, req.body));
+    const hangUp = lazyHangUpSignal(res);
     const call = {
       caller,
       request,
       idempotencyKey: idempotencyKey(req),
       isAsync: isAsync(req, parse(generateQuery, req.query)),
-      signal: hangUpSignal(res),
+      get signal() {
+        return hangUp();
+      },
       markDirect: () => void res.set('X-Gateway-Mode', 'direct'),
     };
     try {
-      await send(deps, res, await generate(deps, call));
+      // A process that is killed after answering has sent the usage row on its way.
+      await send(deps, res, await generate(deps, call).finally(commandsWritten));
     } catch (error) {
       if (error instanceof CallerGone) return;
       throw error;
@@ -48,12 +54,21 @@ const isAsync = (req: Request, query: z.output<typeof generateQuery>): boolean =
   (req.get('prefer') ?? '').split(',').some((preference) => preference.trim().toLowerCase() === 'respond-async');
 
 /** @returns a signal that aborts when the caller hangs up before the answer. */
-export function hangUpSignal(res: Response): AbortSignal {
-  const controller = new AbortController();
-  res.on('close', () => {
-    if (!res.writableEnded) controller.abort();
-  });
-  return controller.signal;
+export const hangUpSignal = (res: Response): AbortSignal => lazyHangUpSignal(res)();
+
+/** {@link hangUpSignal}, made when it is first asked for: a cache hit does without, and a signal is not cheap. */
+function lazyHangUpSignal(res: Response): () => AbortSignal {
+  let controller: AbortController | undefined;
+  return () => {
+    if (controller) return controller.signal;
+    const made = (controller = new AbortController());
+    const abortUnlessAnswered = (): void => {
+      if (!res.writableEnded) made.abort();
+    };
+    res.on('close', abortUnlessAnswered);
+    if (res.closed) abortUnlessAnswered();
+    return made.signal;
+  };
 }
 
 async function send(deps: GenerateDeps, res: Response, reply: Answer | Queued): Promise<void> {
@@ -68,7 +83,7 @@ async function send(deps: GenerateDeps, res: Response, reply: Answer | Queued): 
   res.set('Server-Timing', serverTiming(timings, result.latency_ms));
   if (!result.cached) res.set(await rateLimitHeaders(deps, result.provider));
   if (replayed) res.set('Idempotency-Replayed', 'true');
-  res.json(result);
+  sendJson(res, result);
 }
 
 function serverTiming(timings: Answer['timings'], totalMs: number): string {

@@ -1,5 +1,6 @@
 /** A whole gateway for a test: real PostgreSQL and Redis, stand-in vendors, API and worker replicas as the processes that users run. */
 import { join } from 'node:path';
+import { Redis as RedisClient } from 'ioredis';
 import pg from 'pg';
 import {
   createTestDatabase,
@@ -14,7 +15,14 @@ import {
   type Upstream,
 } from '@llm-gateway/local-services';
 import { migrate } from '@llm-gateway/db';
-import { PROVIDER_TYPES, type ErrorCode, type GenerateInput, type GenerateResult, type ProviderType } from '@llm-gateway/shared';
+import {
+  allShards,
+  PROVIDER_TYPES,
+  type ErrorCode,
+  type GenerateInput,
+  type GenerateResult,
+  type ProviderType,
+} from '@llm-gateway/shared';
 
 export const SERVICE_KEY = 'test-service-key-0123456789';
 export const ADMIN_KEY = 'test-admin-key-0123456789';
@@ -174,6 +182,14 @@ export class Cluster {
     const count = async () => Number((await this.rows<{ n: string }>(`SELECT count(*) AS n FROM ${table}`))[0]?.n);
     await until(async () => (await count()) >= expected, withinMs).catch(() => undefined);
     return count();
+  }
+
+  /** Deletes the usage rows, with those that are still on their way to the database. */
+  async forgetRows(): Promise<void> {
+    const redis = new RedisClient(this.redis.url);
+    const onTheirWay = () => Promise.all(allShards().map((shard) => redis.xlen(`lgw:${shard}:usage`)));
+    await until(async () => (await onTheirWay()).every((length) => length === 0), 15_000).finally(() => redis.disconnect());
+    await this.sql.query('DELETE FROM llm_usage_attempts; DELETE FROM llm_usage_logs');
   }
 
   async stop(): Promise<void> {

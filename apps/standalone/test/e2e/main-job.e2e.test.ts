@@ -12,7 +12,7 @@ beforeAll(async () => {
 afterAll(() => cluster.stop(), 60_000);
 beforeEach(async () => {
   cluster.upstream.reset();
-  await cluster.sql.query('DELETE FROM llm_usage_attempts; DELETE FROM llm_usage_logs');
+  await cluster.forgetRows();
 });
 
 describe('a generate call', () => {

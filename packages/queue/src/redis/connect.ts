@@ -2,6 +2,7 @@
 import type { ConnectionOptions } from 'bullmq';
 import { Redis, type RedisOptions } from 'ioredis';
 import type { Logger } from '@llm-gateway/shared';
+import { TurnConnector } from './turn-connector.js';
 
 export type RedisRole = 'fail-fast' | 'patient';
 
@@ -26,6 +27,7 @@ function redisOptions(url: string, role: RedisRole): RedisOptions {
     db: pathname.length > 1 ? Number(pathname.slice(1)) : 0,
     ...(protocol === 'rediss:' ? { tls: {} } : {}),
     keepAlive: 10_000,
+    Connector: TurnConnector,
     retryStrategy,
     ...ROLE_OPTIONS[role],
   };

@@ -1,0 +1,35 @@
+/** The load generator's process: one run of autocannon on each address at once, as the parent's message says, and what came of it back. */
+import autocannon from 'autocannon';
+
+process.once('message', async (plan) => {
+  const timesMs = [];
+  // From the first request to the last answer: autocannon needs a moment to begin and to end.
+  const span = { from: Infinity, to: 0 };
+  const onAnswer = (ms) => {
+    const now = performance.now();
+    span.from = Math.min(span.from, now - ms);
+    span.to = now;
+    timesMs.push(ms);
+  };
+  const results = await Promise.all(plan.urls.map((url) => run({ ...plan, url }, onAnswer)));
+  const seconds = (span.to - span.from) / 1_000;
+  const sum = (field) => results.reduce((total, result) => total + result[field], 0);
+  const faults = { refused: sum('non2xx'), errors: sum('errors'), timeouts: sum('timeouts') };
+  const used = process.resourceUsage();
+  const cpuSeconds = (used.userCPUTime + used.systemCPUTime) / 1e6;
+  process.send({ requests: timesMs.length, seconds, cpuSeconds, ...faults, ...percentiles(timesMs) }, () => process.exit(0));
+});
+
+function run({ url, headers, body, connections, amount, overallRate }, onAnswer) {
+  const options = { url, method: 'POST', headers, body, connections, amount, timeout: 120, idReplacement: true };
+  const instance = autocannon({ ...options, ...(overallRate ? { overallRate } : {}) });
+  // autocannon's own histogram counts in whole milliseconds.
+  instance.on('response', (_client, _status, _bytes, ms) => onAnswer(ms));
+  return instance;
+}
+
+function percentiles(timesMs) {
+  const sorted = Float64Array.from(timesMs).sort();
+  const at = (share) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? null;
+  return { p50: at(0.5), p95: at(0.95), p99: at(0.99), max: at(1) };
+}

@@ -1,0 +1,127 @@
+/** The rows of the table. Each scenario measures its sides in turns and says which ratios follow; a target is what the ratio must reach. */
+import { takeTurns } from './measure.mjs';
+import { bareGet, bareQueue, direct, ours, portkey } from './sides.mjs';
+
+const round = (value) => Math.round(value * 100) / 100;
+const atLeast = (name, value, target) => ({ name, value: round(value), target: `≥ ${target}`, ok: value >= target });
+const atMost = (name, value, target) => ({ name, value: round(value), target: `≤ ${target}`, ok: value <= target });
+const apiMs = (run) => run.cpuMs?.api ?? NaN;
+
+async function hit(stack, how) {
+  await stack.ours();
+  const sides = [ours(stack, { same: 'kept' }), await bareGet(stack), ...(how.peers ? [await portkey(stack)] : [])];
+  const runs = await takeTurns(sides, { ...how, connections: 32 });
+  return {
+    runs,
+    ratios: [
+      atLeast('cache hit, rate against bare Express + GET', runs.ours.rate / runs['bare Express + GET'].rate, 0.8),
+      ...(runs.Portkey
+        ? [atLeast('cache hit, rate against a proxied call of Portkey', runs.ours.rate / runs.Portkey.rate, 6)]
+        : []),
+    ],
+  };
+}
+
+async function miss(stack, how) {
+  await stack.ours();
+  const sides = [ours(stack), await bareQueue(stack), ...(how.peers ? [await portkey(stack)] : [])];
+  const runs = await takeTurns(sides, { ...how, connections: 64 });
+  return {
+    runs,
+    ratios: [
+      atLeast('miss, rate against bare BullMQ', runs.ours.rate / runs['bare BullMQ'].rate, 0.5),
+      ...(runs.Portkey ? [atLeast('miss, rate against a proxied call of Portkey', runs.ours.rate / runs.Portkey.rate, 1.3)] : []),
+    ],
+  };
+}
+
+async function single(stack, how) {
+  await stack.ours();
+  const sides = [ours(stack), await bareQueue(stack), direct(stack)];
+  const runs = await takeTurns(sides, { ...how, connections: 1, warmUp: 200 });
+  const added = runs.ours.p50 - runs['provider itself'].p50;
+  return { runs, ratios: [atMost('miss, one at a time, added p50 against bare BullMQ', added / runs['bare BullMQ'].p50, 2.5)] };
+}
+
+async function flight(stack, how) {
+  // One worker for all: nothing is spread to look small.
+  await stack.ours({ concurrency: 1_000 });
+  const side = ours(stack, { name: '1,000 in flight', provider: 'slow-2s', fallback: false });
+  const connections = how.small ? 100 : 1_000;
+  const runs = await takeTurns([side], { ...how, rounds: 1, connections, warmUp: connections, amount: connections * 4 });
+  const run = runs['1,000 in flight'];
+  const largest = Math.max(...['api', 'worker'].map((name) => run.residentMb[name] ?? NaN));
+  return {
+    runs,
+    ratios: [
+      atMost('1,000 in flight at a provider of 2 s, p99 / 2 s', run.p99 / 2_000, 1.15),
+      atMost('1,000 in flight, MB of the largest process', largest, 250),
+    ],
+  };
+}
+
+async function prompts(stack, how) {
+  await stack.ours();
+  const sizes = how.scale ? [1, 10, 100, 900] : [1, 100];
+  const sides = sizes.map((kb) => ours(stack, { name: `${kb} KB prompts`, bytes: kb * 1_000 }));
+  const runs = await takeTurns(sides, { ...how, connections: 32, warmUp: 300 });
+  return {
+    runs,
+    ratios: [atLeast('miss, 100 KB prompts against 1 KB, rate', runs['100 KB prompts'].rate / runs['1 KB prompts'].rate, 0.25)],
+  };
+}
+
+async function limiter(stack, how) {
+  await stack.ours({ workers: 4 });
+  const side = ours(stack, { name: 'limited provider', provider: 'limited', fallback: false });
+  const runs = await takeTurns([side], { ...how, rounds: 1, connections: 16, overallRate: 200, warmUp: 300 });
+  const wait = await stack.books.limiterWait(runs['limited provider'].requests);
+  return {
+    runs,
+    limiterMs: wait,
+    ratios: [atMost('limit check with 4 workers and all limits set, p99 in ms', wait.p99, 5)],
+  };
+}
+
+async function replicas(stack, how) {
+  const runs = {};
+  for (const apis of how.scale ? [1, 2, 4] : [1, 4]) {
+    await stack.ours({ apis });
+    const name = `${apis} API ${apis === 1 ? 'replica' : 'replicas'}`;
+    Object.assign(runs, await takeTurns([ours(stack, { name })], { ...how, connections: 64 }));
+  }
+  const [one, four] = [runs['1 API replica'], runs['4 API replicas']];
+  return { runs, ratios: [atMost('4 API replicas against 1, CPU of the API per request', apiMs(four) / apiMs(one), 1.2)] };
+}
+
+/** Throughput follows the workers until the machine is full: each has 100 places on a lane whose calls take a second. */
+async function workers(stack, how) {
+  const runs = {};
+  for (const count of [1, 2, 4, 8]) {
+    await stack.ours({ workers: count });
+    const side = ours(stack, { name: `${count} workers of 100`, provider: 'slow-1s', fallback: false });
+    const connections = count * 100;
+    Object.assign(
+      runs,
+      await takeTurns([side], { ...how, rounds: 1, connections, warmUp: connections, amount: connections * 5 }),
+    );
+  }
+  return { runs, ratios: [] };
+}
+
+/** The same requests over more and more lanes. */
+async function providers(stack, how) {
+  await stack.ours();
+  const runs = {};
+  let there = 4;
+  for (const count of [4, 10, 100]) {
+    for (; there < count; there++) await stack.addProvider(`more-${there}`, 0, { priority: 200 + there });
+    await stack.serving();
+    Object.assign(runs, await takeTurns([ours(stack, { name: `${count} providers` })], { ...how, connections: 64 }));
+  }
+  return { runs, ratios: [] };
+}
+
+/** In this order: what restarts our processes with other numbers comes last. */
+export const SCENARIOS = { hit, miss, single, prompts, flight, limiter, replicas };
+export const SCALING = { workers, replicas, prompts, providers };

@@ -1,0 +1,167 @@
+/** Everything that a run needs, each in a process of its own: PostgreSQL and Redis as in production (durable), the provider, our API and workers. */
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { migrate } from '@llm-gateway/db';
+import { findOrInstallRedis, startPostgres, startProcess, startRedis } from '@llm-gateway/local-services';
+import { Books } from './books.mjs';
+
+const SERVICE_KEY = `bench-${randomBytes(16).toString('hex')}`;
+const ADMIN_KEY = `bench-admin-${randomBytes(16).toString('hex')}`;
+
+const inRepository = (path) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
+const program = (name) => fileURLToPath(new URL(`./processes/${name}.mjs`, import.meta.url));
+
+export class Stack {
+  apis = [];
+  workers = [];
+  #stops = [];
+  #env;
+  #profileDir;
+  #providers = 0;
+  #running = '';
+
+  /** @param profileDir where V8 writes a CPU profile of each process of ours as it ends; undefined: none. */
+  static async start({ profileDir } = {}) {
+    const stack = new Stack();
+    stack.#profileDir = profileDir;
+    try {
+      await stack.#startServices();
+    } catch (error) {
+      await stack.stop();
+      throw error;
+    }
+    return stack;
+  }
+
+  async #startServices() {
+    const dataDir = await mkdtemp(join(tmpdir(), 'llm-gateway-bench-'));
+    this.#stops.push(() => rm(dataDir, { recursive: true, force: true }));
+    const binary = await findOrInstallRedis({ onProgress: (line) => console.error(line) });
+    [this.postgres, this.redis, this.upstream] = await Promise.all([
+      this.#keep(startPostgres({ dataDir: join(dataDir, 'postgres') })),
+      this.#keep(startRedis({ dataDir: join(dataDir, 'redis'), persistent: true, binary })),
+      this.run('upstream'),
+    ]);
+    await migrate(this.postgres.url);
+    this.#env = {
+      DATABASE_URL: this.postgres.url,
+      REDIS_URL: this.redis.url,
+      SERVICE_KEYS: SERVICE_KEY,
+      ADMIN_KEYS: ADMIN_KEY,
+      ENCRYPTION_KEYS: `bench:${randomBytes(32).toString('base64')}`,
+      EGRESS_ALLOW: '127.0.0.0/8',
+      HOST: '127.0.0.1',
+      PORT: '0',
+      LOG_LEVEL: 'info',
+      HEALTH_FILE: join(dataDir, 'worker-alive'),
+      NODE_ENV: 'production',
+    };
+    this.books = await Books.open(this.postgres.url, () => this.#callsOf('ours'));
+    this.#stops.push(() => this.books.close());
+  }
+
+  /** Starts one of the benchmark's own programs, on a database of Redis that is not the gateway's. */
+  run(name) {
+    const env = { REDIS_URL: this.redis?.url.replace(/\/\d+$/, '/9'), NODE_ENV: 'production' };
+    return this.#keep(startProcess({ name, entry: program(name), env }));
+  }
+
+  /** Starts somebody else's program. */
+  start(options) {
+    return this.#keep(startProcess(options));
+  }
+
+  /** Runs so many API replicas and workers, each worker with so many jobs at once on each lane; others that are there are replaced. */
+  async ours({ apis = 1, workers = 1, concurrency = 100 } = {}) {
+    const wanted = `${apis} ${workers} ${concurrency}`;
+    if (this.#running === wanted) return;
+    await this.#end();
+    this.#running = wanted;
+    const worker = { ...this.#env, WORKER_CONCURRENCY: String(concurrency) };
+    [this.workers, this.apis] = await Promise.all([this.#many('worker', workers, worker), this.#many('api', apis, this.#env)]);
+    await this.serving();
+  }
+
+  /** @param fields of the provider beside its name, as the API takes them. @param delayMs how long each call takes. */
+  async addProvider(name, delayMs, fields = {}) {
+    const base_url = `${this.upstreamUrl(delayMs, 'ours')}/v1`;
+    const body = { name, type: 'openai', api_key: 'sk-bench', base_url, default_model: 'gpt-4o-mini', ...fields };
+    const response = await fetch(`${this.addressOf(this.apis[0])}/api/v1/providers`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'x-service-key': ADMIN_KEY },
+      body: JSON.stringify(body),
+    });
+    if (response.status !== 201) throw new Error(`provider ${name} was not taken: ${await response.text()}`);
+    this.#providers++;
+  }
+
+  /** Where the provider answers after `delayMs`, and counts for `who`. */
+  upstreamUrl = (delayMs, who) => `http://127.0.0.1:${this.upstream.port}/d${delayMs}/${who}`;
+
+  addressOf = ({ port }) => `http://127.0.0.1:${port}`;
+
+  /** How our side is called: all replicas, with a key. */
+  get target() {
+    const urls = this.apis.map((api) => `${this.addressOf(api)}/api/v1/generate`);
+    const processes = { api: pids(this.apis), worker: pids(this.workers), ...this.servicePids };
+    return { urls, headers: { 'x-service-key': SERVICE_KEY }, processes };
+  }
+
+  get servicePids() {
+    return { redis: [this.redis.pid], postgres: [this.postgres.pid] };
+  }
+
+  /** Resolves when every replica knows every provider, with all workers on its lane. */
+  async serving() {
+    let states = [];
+    for (const giveUpAt = Date.now() + 30_000; Date.now() < giveUpAt; await sleep(50)) {
+      const replies = await Promise.all(this.apis.map((api) => fetch(`${this.addressOf(api)}/health/ready`)));
+      states = await Promise.all(replies.map((reply) => reply.json()));
+      if (states.every(({ checks }) => this.#isComplete(checks))) return;
+    }
+    throw new Error(`the gateway does not get ready: ${JSON.stringify(states[0])}`);
+  }
+
+  #isComplete({ redis, postgres, workers }) {
+    const lanes = Object.values(workers);
+    const served = lanes.length === this.#providers && lanes.every((lane) => lane.workers === this.workers.length);
+    return redis === 'ok' && postgres === 'ok' && served;
+  }
+
+  async stop() {
+    await this.#end();
+    for (const stop of this.#stops.toReversed()) await stop().catch((error) => console.error(String(error)));
+  }
+
+  async #end() {
+    await Promise.all([...this.apis, ...this.workers].map((handle) => handle.stop()));
+    this.apis = [];
+    this.workers = [];
+  }
+
+  #many(app, count, env) {
+    const profile = this.#profileDir ? ['--cpu-prof', '--cpu-prof-dir', this.#profileDir, '--cpu-prof-name'] : [];
+    return Promise.all(
+      Array.from({ length: count }, (_, index) => {
+        const nodeArgs = profile.length > 0 ? [...profile, `${app}-${index}-${Date.now()}.cpuprofile`] : [];
+        return startProcess({ name: app, entry: inRepository(`apps/${app}/dist/main.js`), nodeArgs, env });
+      }),
+    );
+  }
+
+  async #keep(starting) {
+    const started = await starting;
+    this.#stops.push(() => started.stop());
+    return started;
+  }
+
+  async #callsOf(who) {
+    return Number(await (await fetch(`http://127.0.0.1:${this.upstream.port}/count/${who}`)).text());
+  }
+}
+
+const pids = (handles) => handles.map((handle) => handle.pid);
