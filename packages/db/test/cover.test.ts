@@ -5,49 +5,65 @@ import { cover } from '../src/usage/rollups/cover.js';
 const GRAINS = ['hour', 'day', 'month'] as const;
 const span = (from: string, to: string) => ({ from: new Date(from), to: new Date(to) });
 const shown = (from: string, to: string, grains: readonly (typeof GRAINS)[number][] = GRAINS) =>
-  cover(span(from, to), grains).map((piece) => `${piece.grain} ${piece.from.toISOString().slice(0, 16)}`);
+  cover(span(from, to), grains).map(
+    (piece) => `${piece.sign === 1 ? '' : '-'}${piece.grain} ${piece.from.toISOString().slice(0, 16)}`,
+  );
 
 describe('a range', () => {
   it('is months, days, hours and, at its ends, requests', () => {
-    expect(shown('2026-01-30T22:30:00Z', '2026-04-02T02:15:00Z')).toEqual([
-      'request 2026-01-30T22:30',
-      'hour 2026-01-30T23:00',
-      'day 2026-01-31T00:00',
+    expect(shown('2026-01-30T22:31:00Z', '2026-04-02T02:15:00Z')).toEqual([
       'month 2026-02-01T00:00',
       'day 2026-04-01T00:00',
+      'day 2026-01-31T00:00',
       'hour 2026-04-02T00:00',
+      'hour 2026-01-30T23:00',
       'request 2026-04-02T02:00',
+      'request 2026-01-30T22:31',
+    ]);
+  });
+
+  it('is a longer bucket less what lies outside, where that is less to read', () => {
+    expect(shown('2026-01-03T01:10:00Z', '2026-02-27T22:55:00Z')).toEqual([
+      'month 2026-01-01T00:00',
+      '-day 2026-02-28T00:00',
+      '-day 2026-01-01T00:00',
+      '-hour 2026-02-27T23:00',
+      '-hour 2026-01-03T00:00',
+      '-request 2026-02-27T22:55',
+      '-request 2026-01-03T01:00',
     ]);
   });
 
   it('is one piece where a grain fits', () => {
     expect(shown('2026-02-01T00:00:00Z', '2026-05-01T00:00:00Z')).toEqual(['month 2026-02-01T00:00']);
     expect(shown('2026-02-01T10:00:00Z', '2026-02-01T11:00:00Z')).toEqual(['hour 2026-02-01T10:00']);
-    expect(shown('2026-02-01T10:10:00Z', '2026-02-01T10:50:00Z')).toEqual(['request 2026-02-01T10:10']);
+    expect(shown('2026-02-01T10:20:00Z', '2026-02-01T10:50:00Z')).toEqual(['request 2026-02-01T10:20']);
   });
 
   it('goes without the grains that there are not', () => {
     expect(shown('2026-01-31T22:30:00Z', '2026-02-02T00:00:00Z', ['day'])).toEqual([
-      'request 2026-01-31T22:30',
       'day 2026-02-01T00:00',
+      'request 2026-01-31T22:30',
     ]);
     expect(shown('2026-01-01T00:00:00Z', '2026-03-01T00:00:00Z', [])).toEqual(['request 2026-01-01T00:00']);
   });
 
-  it('is covered without a gap, an overlap or a bucket that is cut', () => {
+  it('is what its pieces come to, none of which cuts a bucket', () => {
     const time = fc.date({ min: new Date('2023-12-01'), max: new Date('2028-04-01'), noInvalidDate: true });
     fc.assert(
-      fc.property(time, time, fc.subarray([...GRAINS]), (a, b, grains) => {
+      fc.property(time, time, time, fc.subarray([...GRAINS]), (a, b, moment, grains) => {
         const range = a < b ? { from: a, to: b } : { from: b, to: a };
         const pieces = cover(range, grains);
-        let reached = range.from.getTime();
         for (const { grain, from, to } of pieces) {
-          expect(from.getTime()).toBe(reached);
-          reached = to.getTime();
           const zeros = { request: '', hour: ':00:00.000Z', day: 'T00:00:00.000Z', month: '-01T00:00:00.000Z' }[grain];
           expect([from, to].every((at) => at.toISOString().endsWith(zeros))).toBe(true);
         }
-        expect(reached).toBe(range.to.getTime());
+        // Any moment, and those beside every edge.
+        const edges = [range, ...pieces].flatMap(({ from, to }) => [+from - 1, +from, +to - 1, +to]);
+        for (const at of [+moment, ...edges]) {
+          const counted = pieces.reduce((sum, { from, to, sign }) => sum + (+from <= at && at < +to ? sign : 0), 0);
+          expect(counted).toBe(+range.from <= at && at < +range.to ? 1 : 0);
+        }
       }),
     );
   });

@@ -1,6 +1,6 @@
 /** The one set of figures that summaries, breakdowns and time series share, as SQL and as callers see it. */
 import { Prisma } from '../generated/client.js';
-import { percentiles, unpackBins, type Bin, type Percentiles } from './rollups/latency.js';
+import { percentiles, unpackBins, type PackedHistogram, type Percentiles } from './rollups/latency.js';
 import { eachSum, type Sum } from './rollups/facts.js';
 
 /** What a set of requests came to, as the contract words it. */
@@ -37,7 +37,7 @@ export const HAVING_ANY = Prisma.sql`HAVING sum(requests) <> 0 OR sum(calls) <> 
 
 const NANO = 1_000_000_000;
 
-export function toFigures(row: SumsRow, bins: readonly Bin[]): UsageFigures {
+export function toFigures(row: SumsRow, histogram: PackedHistogram): UsageFigures {
   const { requests, cache_hits, errors, unpriced_requests, input_tokens, output_tokens } = row;
   return {
     requests,
@@ -51,25 +51,15 @@ export function toFigures(row: SumsRow, bins: readonly Bin[]): UsageFigures {
     saved_usd: row.saved_nano_usd / NANO,
     wasted_usd: row.wasted_nano_usd / NANO,
     unpriced_requests,
-    latency_ms: percentiles(bins),
+    latency_ms: percentiles(unpackBins(histogram)),
   };
 }
 
 /** @returns 0 to 1; 0 of nothing is 0. */
 export const share = (part: number, whole: number): number => (whole === 0 ? 0 : part / whole);
 
-/**
- * The histogram of each key of some sums, packed: tens of thousands of bins are quicker told apart here than sent as rows.
- * @param key an expression over what `sumsOf` selects.
- */
-export const histogramsBy = (key: Prisma.Sql, sums: Prisma.Sql): Prisma.Sql => Prisma.sql`
-  SELECT ${key} AS key, string_agg(array_to_string(latency, ','), ',') AS packed
-  FROM (${sums}) AS sums WHERE cardinality(latency) > 0 GROUP BY 1`;
+const packed = (sign: 1 | -1): Prisma.Sql =>
+  Prisma.raw(`string_agg(array_to_string(latency, ','), ',') FILTER (WHERE sign = ${sign} AND cardinality(latency) > 0)`);
 
-export interface PackedHistogram<Key> {
-  key: Key;
-  packed: string;
-}
-
-export const histograms = <Key>(rows: readonly PackedHistogram<Key>[]): Map<Key, Bin[]> =>
-  new Map(rows.map(({ key, packed }) => [key, unpackBins(packed)]));
+/** The latencies of what `sumsOf` selects: tens of thousands of bins are quicker told apart here than sent as rows. */
+export const HISTOGRAM = Prisma.sql`${packed(1)} AS added, ${packed(-1)} AS taken`;

@@ -1,17 +1,8 @@
 import { query, type Db } from '../connection/database.js';
 import { Prisma } from '../generated/client.js';
-import {
-  ADDED_UP,
-  HAVING_ANY,
-  histograms,
-  histogramsBy,
-  toFigures,
-  type PackedHistogram,
-  type SumsRow,
-  type UsageFigures,
-} from './figures.js';
+import { ADDED_UP, HAVING_ANY, HISTOGRAM, toFigures, type SumsRow, type UsageFigures } from './figures.js';
 import type { Dimension } from './rollups/cubes.js';
-import type { Bin } from './rollups/latency.js';
+import type { PackedHistogram } from './rollups/latency.js';
 import { sumsOf } from './rollups/sums-of.js';
 import type { UsageFilter } from './usage-filter.js';
 
@@ -31,16 +22,13 @@ const ORDERS = {
 
 /** All matching requests in one set of figures. */
 export async function usageSummary(db: Db, filter: UsageFilter): Promise<UsageFigures> {
-  const sums = sumsOf({ filter, by: [] });
-  const [rows, packed] = await query(db, (client) =>
-    Promise.all([
-      client.$queryRaw<SumsRow[]>(Prisma.sql`SELECT ${ADDED_UP} FROM (${sums}) AS sums`),
-      client.$queryRaw<PackedHistogram<number>[]>(histogramsBy(Prisma.sql`0`, sums)),
-    ]),
+  const [row] = await query(
+    db,
+    (client) => client.$queryRaw<(SumsRow & PackedHistogram)[]>`
+      SELECT ${ADDED_UP}, ${HISTOGRAM} FROM (${sumsOf({ filter, by: [] })}) AS sums`,
   );
-  const [row] = rows;
   if (!row) throw new Error('an aggregate without GROUP BY has exactly one row');
-  return toFigures(row, histograms(packed).get(0) ?? []);
+  return toFigures(row, row);
 }
 
 export interface UsageByOptions {
@@ -55,28 +43,48 @@ export async function usageBy(
   filter: UsageFilter,
   { sort, limit }: UsageByOptions,
 ): Promise<({ key: string | null } & UsageFigures)[]> {
-  const sums = sumsOf({ filter, by: [dimension] });
   // The raw parts come from the two tables above, never from a caller.
-  const column = Prisma.raw(COLUMNS[dimension]);
-  const rows = await query(
-    db,
-    (client) =>
-      client.$queryRaw<({ key: string } & SumsRow)[]>`
-      SELECT * FROM (SELECT ${column} AS key, ${ADDED_UP} FROM (${sums}) AS sums GROUP BY 1 ${HAVING_ANY}) AS lines
-      ORDER BY ${Prisma.raw(ORDERS[sort])}, nullif(key, '') NULLS LAST LIMIT ${limit}`,
-  );
-  const bins = await binsOf(db, { column, keys: rows.map((row) => row.key), sums });
-  return rows.map(({ key, ...row }) => ({ key: key === '' ? null : key, ...toFigures(row, bins.get(key) ?? []) }));
+  const lines: Lines = {
+    column: Prisma.raw(COLUMNS[dimension]),
+    order: Prisma.raw(ORDERS[sort]),
+    sums: sumsOf({ filter, by: [dimension] }),
+    limit,
+  };
+  const rows = await (dimension === 'customer' ? manyLines(db, lines) : fewLines(db, lines));
+  return rows.map(({ key, added, taken, ...row }) => ({ key: key === '' ? null : key, ...toFigures(row, { added, taken }) }));
 }
 
 interface Lines {
   column: Prisma.Sql;
-  keys: string[];
+  order: Prisma.Sql;
   sums: Prisma.Sql;
+  limit: number;
+}
+
+type Line = { key: string } & SumsRow & PackedHistogram;
+
+function fewLines(db: Db, { column, order, sums, limit }: Lines): Promise<Line[]> {
+  return query(
+    db,
+    (client) => client.$queryRaw<Line[]>`
+      SELECT * FROM (SELECT ${column} AS key, ${ADDED_UP}, ${HISTOGRAM} FROM (${sums}) AS sums GROUP BY 1 ${HAVING_ANY}) AS lines
+      ORDER BY ${order}, nullif(key, '') NULLS LAST LIMIT ${limit}`,
+  );
 }
 
 /** Histograms only of the lines that are shown: of thousands of customers that would be most of the work. */
-async function binsOf(db: Db, { column, keys, sums }: Lines): Promise<Map<string, Bin[]>> {
-  const shown = Prisma.sql`SELECT * FROM (${sums}) AS every WHERE ${column} = ANY (${keys})`;
-  return histograms(await query(db, (client) => client.$queryRaw<PackedHistogram<string>[]>(histogramsBy(column, shown))));
+async function manyLines(db: Db, { column, order, sums, limit }: Lines): Promise<Line[]> {
+  const rows = await query(
+    db,
+    (client) => client.$queryRaw<Omit<Line, keyof PackedHistogram>[]>`
+      SELECT * FROM (SELECT ${column} AS key, ${ADDED_UP} FROM (${sums}) AS sums GROUP BY 1 ${HAVING_ANY}) AS lines
+      ORDER BY ${order}, nullif(key, '') NULLS LAST LIMIT ${limit}`,
+  );
+  const histograms = await query(
+    db,
+    (client) => client.$queryRaw<({ key: string } & PackedHistogram)[]>`
+      SELECT ${column} AS key, ${HISTOGRAM} FROM (${sums}) AS sums WHERE ${column} = ANY (${rows.map((row) => row.key)}) GROUP BY 1`,
+  );
+  const known = new Map(histograms.map((histogram) => [histogram.key, histogram]));
+  return rows.map((row) => ({ added: null, taken: null, ...known.get(row.key), ...row }));
 }

@@ -1,4 +1,4 @@
-/** How a range is put together from months, days, hours and, at its ends, single requests. Pure. */
+/** How a range is put together from months, days, hours and, at its ends, single requests, some of them taken off again. Pure. */
 import type { Grain } from './cubes.js';
 
 export interface Piece {
@@ -7,6 +7,8 @@ export interface Piece {
   from: Date;
   /** Not included. */
   to: Date;
+  /** -1: it is in a longer piece and does not belong to the range, so it is taken off. */
+  sign: 1 | -1;
 }
 
 const HOUR_MS = 3_600_000;
@@ -19,28 +21,42 @@ const floors: Record<Grain, (at: number) => number> = {
 /** The longest bucket of a grain, to step into the next one. */
 const LONGEST_MS: Record<Grain, number> = { hour: HOUR_MS, day: 24 * HOUR_MS, month: 31 * 24 * HOUR_MS };
 
-const ceilOf = (grain: Grain, at: number): number => {
-  const floor = floors[grain](at);
-  return floor === at ? at : floors[grain](floor + LONGEST_MS[grain]);
+interface Bounds {
+  before: number;
+  after: number;
+}
+
+/** The bucket's beginning and end around a moment; both are the moment where a bucket begins. */
+const bucketAround = (grain: Grain, at: number): Bounds => {
+  const before = floors[grain](at);
+  return { before, after: before === at ? at : floors[grain](before + LONGEST_MS[grain]) };
 };
 
+/** The nearer one: from there it is the least to add or to take off. */
+const nearest = ({ before, after }: Bounds, at: number): number => (at - before < after - at ? before : after);
+
 /**
- * @param grains those that there are, finest first. @returns pieces that do not overlap and leave no gap, few of the fine ones, in the
- * order of time.
+ * @param grains those that there are, finest first. @returns pieces, few of the fine ones: added up, and those with sign -1 taken off, they
+ * are the range.
  */
 export function cover({ from, to }: { from: Date; to: Date }, grains: readonly Grain[]): Piece[] {
-  let before: Piece[] = [];
-  let after: Piece[] = [];
+  const ends: Piece[] = [];
   let [start, end] = [from.getTime(), to.getTime()];
   let finer: Piece['grain'] = 'request';
   for (const grain of grains) {
-    const [first, last] = [ceilOf(grain, start), floors[grain](end)];
-    if (first >= last) break;
-    before = [...before, piece(finer, start, first)];
-    after = [piece(finer, last, end), ...after];
+    const [first, last] = [nearest(bucketAround(grain, start), start), nearest(bucketAround(grain, end), end)];
+    // No bucket, or more to put right at its ends than the range is long.
+    if (first >= last || Math.abs(first - start) + Math.abs(last - end) >= end - start) break;
+    ends.push(between(finer, start, first), between(finer, last, end));
     [start, end, finer] = [first, last, grain];
   }
-  return [...before, piece(finer, start, end), ...after].filter((one) => one.from < one.to);
+  return [between(finer, start, end), ...ends.reverse()].filter((one) => one.from < one.to);
 }
 
-const piece = (grain: Piece['grain'], from: number, to: number): Piece => ({ grain, from: new Date(from), to: new Date(to) });
+/** What lies from one moment to the other; taken off where the other one is earlier. */
+const between = (grain: Piece['grain'], at: number, other: number): Piece => ({
+  grain,
+  from: new Date(Math.min(at, other)),
+  to: new Date(Math.max(at, other)),
+  sign: at <= other ? 1 : -1,
+});

@@ -22,13 +22,25 @@ export interface Bin {
 
 const BINS = 256;
 
-/** @param packed elements of the stored form, separated by commas; those of one bin are added up. */
-export function unpackBins(packed: string): Bin[] {
+/** Histograms as PostgreSQL hands them out: elements of the stored form, separated by commas. */
+export interface PackedHistogram {
+  /** null: nothing. Elements of one bin are added up. */
+  added: string | null;
+  /** Elements to be taken off again. */
+  taken: string | null;
+}
+
+export function unpackBins({ added, taken }: PackedHistogram): Bin[] {
   const counts = new Float64Array(BINS);
-  for (const element of packed.split(',')) {
-    const count = Math.floor(Number(element) / BINS);
-    const bin = Number(element) - count * BINS;
-    counts[bin] = (counts[bin] ?? 0) + count;
+  for (const [packed, sign] of [
+    [added, 1],
+    [taken, -1],
+  ] as const) {
+    for (const element of packed?.split(',') ?? []) {
+      const count = Math.floor(Number(element) / BINS);
+      const bin = Number(element) - count * BINS;
+      counts[bin] = (counts[bin] ?? 0) + sign * count;
+    }
   }
   return Array.from(counts, (count, bin) => ({ bin, count }));
 }

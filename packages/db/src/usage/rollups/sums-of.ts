@@ -3,7 +3,7 @@ import { Prisma } from '../../generated/client.js';
 import type { UsageFilter } from '../usage-filter.js';
 import { cover, type Piece } from './cover.js';
 import { cubeFor, type Dimension, type Grain } from './cubes.js';
-import { eachSum, factsOf, SUMS } from './facts.js';
+import { eachSum, factsOf } from './facts.js';
 
 export interface Wanted {
   filter: UsageFilter;
@@ -14,11 +14,11 @@ export interface Wanted {
 }
 
 const GRAINS: readonly Grain[] = ['hour', 'day', 'month'];
-const NAMES = Prisma.raw(SUMS.join(', '));
 
 /**
- * @returns a SELECT of created_at (the bucket's beginning, or when the request arrived), service, customer_id, provider, model, the sums and
- * latency, to be added up further. Of the dimensions only those asked for have a meaning.
+ * @returns a SELECT of created_at (the bucket's beginning, or when the request arrived), service, customer_id, provider, model, the sums,
+ * latency and sign, to be added up further. Of the dimensions only those asked for have a meaning. Sums to be taken off are negative; their
+ * latencies are as they are stored, and their sign is -1.
  */
 export function sumsOf({ filter, by, coarsest = 'month' }: Wanted): Prisma.Sql {
   const cube = cubeFor([...by, ...filteredBy(filter)]);
@@ -40,21 +40,24 @@ const filteredBy = ({ service, customerId, provider }: UsageFilter): Dimension[]
   ...(provider === undefined ? [] : (['provider'] as const)),
 ];
 
-function fromRollups({ grain, from, to }: Piece, dimensions: number, filter: UsageFilter): Prisma.Sql {
+function fromRollups({ grain, from, to, sign }: Piece, dimensions: number, filter: UsageFilter): Prisma.Sql {
   return Prisma.sql`(
-    SELECT bucket AS created_at, service, customer_id, provider, model, ${NAMES}, latency FROM llm_usage_rollups
+    SELECT bucket AS created_at, service, customer_id, provider, model, ${signed(sign)}, latency, ${Prisma.raw(String(sign))} AS sign
+    FROM llm_usage_rollups
     WHERE dimensions = ${dimensions} AND grain = ${grain} AND bucket >= ${from} AND bucket < ${to} ${andMatching(filter)})`;
 }
 
 function fromRequests(span: Piece, { service, customerId, provider }: UsageFilter): Prisma.Sql {
-  const { from, to } = span;
+  const { from, to, sign } = span;
   const where = Prisma.sql`created_at >= ${from} AND created_at < ${to} ${andMatching({ service, customerId })}`;
   return Prisma.sql`(
     WITH ${factsOf({ where, span })}
-    SELECT created_at, service, customer_id, provider, model, ${eachSum((name) => `${name}::bigint`)},
-      CASE WHEN bin IS NOT NULL THEN ARRAY[256::bigint | bin] END AS latency
+    SELECT created_at, service, customer_id, provider, model, ${signed(sign)},
+      CASE WHEN bin IS NOT NULL THEN ARRAY[256::bigint | bin] END AS latency, ${Prisma.raw(String(sign))} AS sign
     FROM facts WHERE true ${andMatching({ provider })})`;
 }
+
+const signed = (sign: 1 | -1): Prisma.Sql => eachSum((name) => `${sign === 1 ? '' : '-'}${name}::bigint AS ${name}`);
 
 function andMatching({ service, customerId, provider }: Partial<UsageFilter>): Prisma.Sql {
   const conditions: Prisma.Sql[] = [];
