@@ -19,12 +19,12 @@ const sortKey = z.tuple([z.iso.datetime(), z.string().max(200)]);
 /** One row for each request, newest first. */
 export async function usageLogs(db: Db, filter: UsageFilter, page: PageRequest): Promise<Page<UsageLogView>> {
   const after = readCursor(sortKey, page.cursor);
-  // The time alone too: by it PostgreSQL finds the month and the place in it, which it does not by the pair.
-  const older = after
-    ? Prisma.sql`AND created_at <= ${new Date(after[0])} AND (created_at, id) < (${new Date(after[0])}, ${after[1]})`
-    : Prisma.empty;
+  // The time alone too, as the only upper bound: by it PostgreSQL finds the month and the place in it, which it does not by the pair. Where
+  // there are two bounds it may begin at the later one, and read all that lies between.
+  const rest = after ? { ...filter, to: new Date(Math.min(filter.to.getTime(), Date.parse(after[0]) + 1)) } : filter;
+  const older = after ? Prisma.sql`AND (created_at, id) < (${new Date(after[0])}, ${after[1]})` : Prisma.empty;
   const sql = Prisma.sql`
-    SELECT ${LOG_VIEW} FROM llm_usage_logs WHERE ${matching(filter)} ${older}
+    SELECT ${LOG_VIEW} FROM llm_usage_logs WHERE ${matching(rest)} ${older}
     ORDER BY created_at DESC, id DESC LIMIT ${page.limit + 1}`;
   const rows = await query(db, (client) => client.$queryRaw<LogRow[]>(sql));
   return toPage<LogRow, UsageLogView>(rows, page.limit, toView, (row) => [row.created_at.toISOString(), row.id]);
