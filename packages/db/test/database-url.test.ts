@@ -10,7 +10,9 @@ describe('the database URL', () => {
   it('keeps the settings that are for PostgreSQL', () => {
     const target = databaseTarget('postgresql://u:p@host/db?schema=s&sslmode=verify-full&options=-c%20statement_timeout%3D9s');
     expect(target.connectionString).toBe('postgresql://u:p@host/db?sslmode=verify-full');
-    expect(target.options).toBe('-c jit=off -c work_mem=32MB -c random_page_cost=1.1 -c statement_timeout=9s -c search_path="s" -c TimeZone=UTC');
+    expect(target.options).toBe(
+      '-c jit=off -c work_mem=32MB -c random_page_cost=1.1 -c statement_timeout=9s -c search_path="s" -c TimeZone=UTC',
+    );
   });
 
   it.each([
