@@ -42,3 +42,9 @@ export function steadily(client: Client, perSecond: number, ask: (index: number)
     },
   };
 }
+
+/** @param part 0.99 for p99. */
+export function percentile(values: readonly number[], part: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.ceil(sorted.length * part) - 1)] ?? 0;
+}

@@ -1,5 +1,5 @@
 /** What Linux tells of a process from outside: its children, its memory, its open files, its connections. */
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, readlink } from 'node:fs/promises';
 
 /** @returns a process and all that descend from it, parents first. */
 export async function processTree(pid: number): Promise<number[]> {
@@ -27,4 +27,25 @@ function signalIfThere(pid: number, signal: NodeJS.Signals): void {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }
+}
+/** @returns resident memory in bytes. */
+export async function residentBytes(pid: number): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8');
+  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0) * 1_024;
+}
+
+export const openFiles = async (pid: number): Promise<number> => (await readdir(`/proc/${pid}/fd`)).length;
+
+/** @returns which of these processes holds the TCP connection with this local port. */
+export async function ownerOfPort(port: number, pids: readonly number[]): Promise<number | undefined> {
+  const hex = port.toString(16).toUpperCase().padStart(4, '0');
+  const lines = (await readFile('/proc/net/tcp', 'utf8')).split('\n');
+  const inodes = lines.map((line) => line.trim().split(/\s+/)).filter((fields) => fields[1]?.endsWith(`:${hex}`));
+  const sockets = new Set(inodes.map((fields) => `socket:[${fields[9]}]`));
+  for (const pid of pids) {
+    for (const file of await readdir(`/proc/${pid}/fd`).catch(() => [])) {
+      if (sockets.has(await readlink(`/proc/${pid}/fd/${file}`).catch(() => ''))) return pid;
+    }
+  }
+  return undefined;
 }

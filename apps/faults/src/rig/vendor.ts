@@ -102,7 +102,7 @@ export class Vendor {
     this.#calls.push(entry);
     this.#open.set(entry, call);
     const answer = (await this.#scripts.get(call.label)?.(call)) ?? {};
-    if (answer.body !== undefined || answer.hang || answer.cut || (answer.status ?? 200) >= 300) return answer;
+    if (answer.body !== undefined || answer.endless || answer.hang || answer.cut || (answer.status ?? 200) >= 300) return answer;
     const usage = { ...tokensFor(marker), ...answer.usage };
     entry.billNanoUsd = usage.uncachedInput * PRICES.input_per_mtok * 1_000 + usage.output * PRICES.output_per_mtok * 1_000;
     return { content: `answer to ${marker}`, usage, ...answer };

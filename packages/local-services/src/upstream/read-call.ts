@@ -30,6 +30,7 @@ export async function readCall(request: IncomingMessage, number: number): Promis
     body,
     model: asText(wire.model(body, rest)),
     prompt: lastText(wire.messages(body)),
+    port: request.socket.remotePort,
     startedAtMs,
     endedAtMs: null,
     outcome: 'open',

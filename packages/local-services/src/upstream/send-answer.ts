@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import { once } from 'node:events';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { UpstreamAnswer, UpstreamCall } from './upstream.js';
 import { vendorBody } from './vendor-wire.js';
@@ -13,6 +14,7 @@ export async function sendAnswer(
   if (answer.delayMs) await wait(answer.delayMs, undefined, { signal: gone });
   if (answer.hang === 'headers') return untilGone(gone);
   if (answer.cut === 'headers') return cut(response);
+  if (answer.endless) return withoutEnd(response, gone);
   const body = Buffer.from(vendorBody(call, answer));
   response.writeHead(answer.status ?? 200, {
     'content-type': 'application/json',
@@ -39,6 +41,16 @@ async function drip(
     await wait(everyMs, undefined, { signal: gone });
   }
   response.end();
+}
+
+async function withoutEnd(response: ServerResponse, gone: AbortSignal): Promise<void> {
+  response.writeHead(200, { 'content-type': 'application/json' });
+  const piece = Buffer.alloc(65_536, ' ');
+  const left = untilGone(gone);
+  while (!gone.aborted) {
+    if (response.write(piece)) await wait(0);
+    else await Promise.race([once(response, 'drain'), left]);
+  }
 }
 
 function untilGone(gone: AbortSignal): Promise<void> {

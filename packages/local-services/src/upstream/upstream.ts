@@ -16,6 +16,8 @@ export interface UpstreamCall {
   readonly model: string;
   /** The text of the last message. */
   readonly prompt: string;
+  /** The caller's own port: which process it is. */
+  readonly port: number | undefined;
   /** `performance.now()` when the call was in; and when it was over. */
   readonly startedAtMs: number;
   endedAtMs: number | null;
@@ -44,6 +46,8 @@ export interface UpstreamAnswer {
   hang?: 'headers' | 'body';
   /** Cuts the connection: before the headers, or in the middle of the body. */
   cut?: 'headers' | 'body';
+  /** Sends a body without an end, as fast as it is taken. */
+  endless?: boolean;
   /** Sends the body in pieces of `bytes` (default 1) every `everyMs`. */
   drip?: { everyMs: number; bytes?: number };
 }

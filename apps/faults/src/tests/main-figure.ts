@@ -1,0 +1,86 @@
+/** The main figure: everything at once, in a random order that is the same every time. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { FaultTest, TestContext } from '../fault-test.js';
+import { atOnce } from '../load/load.js';
+import { closeBooks } from './close-books.js';
+import { killWorkers } from './kill.js';
+
+const FLEET = { apis: 2, workers: 3 };
+/** A worker's calls at once, on the three lanes together. */
+const HELD_BY_A_WORKER = 300;
+
+interface Nemesis {
+  readonly done: Map<string, number>;
+  /** Provider calls that killed workers held. */
+  held: number;
+  /** Attempts that killed workers may have written down and not made. */
+  opened: number;
+}
+
+/** One random fault, and what mends it. */
+async function strike({ rig, random }: TestContext, nemesis: Nemesis): Promise<void> {
+  const pick = <T>(list: readonly T[]): T | undefined => list[Math.floor(random() * list.length)];
+  const ms = 500 + random() * 2_500;
+  const faults: Record<string, () => Promise<void>> = {
+    'worker killed': async () => {
+      nemesis.held += await killWorkers(rig, rig.fleet.workers.slice(0, 1));
+      nemesis.opened += HELD_BY_A_WORKER;
+    },
+    'API killed': async () => pick(rig.fleet.apis)?.kill('SIGKILL'),
+    'worker frozen': () => frozen(pick(rig.fleet.workers), ms),
+    'API frozen': () => frozen(pick(rig.fleet.apis), ms),
+    'Redis killed': () => rig.redis.kill(),
+    'Redis frozen': () => rig.redis.freeze(),
+    'PostgreSQL killed': () => rig.postgres.kill(),
+    'PostgreSQL frozen': () => rig.postgres.freeze(),
+  };
+  const name = pick(Object.keys(faults)) ?? '';
+  nemesis.done.set(name, (nemesis.done.get(name) ?? 0) + 1);
+  await faults[name]?.();
+  await sleep(ms);
+  await Promise.all([rig.redis.restore(), rig.postgres.restore()]);
+  await rig.fleet.fill(FLEET);
+}
+
+async function frozen(child: { kill(signal: NodeJS.Signals): void } | undefined, ms: number): Promise<void> {
+  child?.kill('SIGSTOP');
+  await sleep(ms);
+  child?.kill('SIGCONT');
+}
+
+export const mainFigure: FaultTest = {
+  id: 'main',
+  fault: '10,000 requests under a random sequence of kills and freezes of workers, API, Redis and PostgreSQL',
+  pass: 'none lost, none hanging, rows 1:1 with the providers, cost equal to the last nano-USD, no more repeated calls than were in flight at a kill',
+  fleet: FLEET,
+  run: async (context) => {
+    const { rig, client, findings, name } = context;
+    const count = context.load(10_000);
+    const lanes = [`${name}-a`, `${name}-b`, `${name}-c`];
+    for (const [index, type] of (['openai', 'claude', 'gemini'] as const).entries()) {
+      await rig.createProvider(lanes[index] ?? '', type);
+      rig.vendor.script(lanes[index] ?? '', () => ({ delayMs: 50 + context.random() * 900 }));
+    }
+    await rig.lanesServed(lanes);
+    const nemesis: Nemesis = { done: new Map(), held: 0, opened: 0 };
+    const startedAt = Date.now();
+    let over = false;
+    const storm = (async () => {
+      while (!over) {
+        await sleep(1_000 + context.random() * 1_500);
+        // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- set when the last answer is in
+        if (!over) await strike(context, nemesis);
+      }
+    })();
+    await atOnce(client, count, 200, (i) => ({ marker: `${name}-${i}`, provider: lanes[i % 3], timeoutMs: 60_000 })).finally(
+      () => (over = true),
+    );
+    findings.tell('s until the last answer', (Date.now() - startedAt) / 1_000);
+    await storm;
+    for (const [fault, times] of nemesis.done) findings.tell(fault, times);
+    findings.tell('answered in direct mode', client.entries.filter((entry) => entry.mode === 'direct').length);
+    findings.tell('requests sent more than once', client.entries.filter((entry) => entry.tries > 1).length);
+    findings.tell('calls held at the kills', nemesis.held);
+    await closeBooks(context, { duplicated: nemesis.held, uncalledRows: nemesis.opened });
+  },
+};
