@@ -17,7 +17,7 @@ export interface TestContext {
   /** A number of requests, scaled by `--load`. */
   load(requests: number): number;
   /** The same sequence for the same seed, from 0 to below 1. */
-  random(): number;
+  random: () => number;
   /** A rig apart, with other settings, ended with the test. */
   rigWith(env: Record<string, string>): Promise<Rig>;
 }

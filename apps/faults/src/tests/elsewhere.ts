@@ -39,6 +39,20 @@ export const HELD_ELSEWHERE: readonly HeldElsewhere[] = [
     ],
   },
   {
+    id: '36',
+    fault: 'a thousand failed jobs run again twice',
+    pass: 'each is answered once, within the limits of their provider, with a row for each call',
+    heldBy: [
+      {
+        file: `${E2E}/jobs.e2e.test.ts`,
+        tests: [
+          'run again twice, from two replicas at once, are each answered once, within the limits of their new provider',
+          'never pass the requests a minute of their new provider',
+        ],
+      },
+    ],
+  },
+  {
     id: '37',
     fault: 'two tenants ask the same',
     pass: 'no shared cache entry, and no two requests that differ share a key',
@@ -49,6 +63,12 @@ export const HELD_ELSEWHERE: readonly HeldElsewhere[] = [
         tests: ['never mistakes a service for a customer of the same name', 'has a decision about every field of a request'],
       },
     ],
+  },
+  {
+    id: '38',
+    fault: 'canary keys, looked for in logs, answers, jobs, rows, board and metrics',
+    pass: 'found nowhere',
+    heldBy: [{ file: `${E2E}/secrets.e2e.test.ts`, tests: ['is found nowhere: in no log, answer, job, row, board or metric'] }],
   },
   {
     id: '39',
@@ -67,14 +87,25 @@ export const HELD_ELSEWHERE: readonly HeldElsewhere[] = [
   },
   {
     id: '40',
-    fault: 'the board and the admin API without a key, with the wrong scope',
-    pass: '401 and 403',
+    fault: 'the board and the admin API without a key, with the wrong scope, with a key that has expired or was rotated away',
+    pass: '401 and 403, and changes are on record',
     heldBy: [
       {
         file: 'apps/api/test/access.it.test.ts',
         tests: ['needs a key on every other route: none and unknown ones are 401', 'needs the scope of the route'],
       },
+      {
+        file: 'apps/api/test/keys.it.test.ts',
+        tests: [
+          'ends when it expires, on use',
+          'is rotated without a refused request: old and new are good for the grace, then only the new',
+        ],
+      },
       { file: 'apps/api/test/board.it.test.ts', tests: ['makes a browser ask for the key'] },
+      {
+        file: 'packages/db/test/audit.it.test.ts',
+        tests: ['has every change with who, what, before and after, from where and in which request'],
+      },
     ],
   },
   {

@@ -1,5 +1,6 @@
 /** The main figure: everything at once, in a random order that is the same every time. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { ChildHandle } from '@llm-gateway/local-services';
 import type { FaultTest, TestContext } from '../fault-test.js';
 import { atOnce } from '../load/load.js';
 import { closeBooks } from './close-books.js';
@@ -26,7 +27,7 @@ async function strike({ rig, random }: TestContext, nemesis: Nemesis): Promise<v
       nemesis.held += await killWorkers(rig, rig.fleet.workers.slice(0, 1));
       nemesis.opened += HELD_BY_A_WORKER;
     },
-    'API killed': async () => pick(rig.fleet.apis)?.kill('SIGKILL'),
+    'API killed': () => killed(pick(rig.fleet.apis)),
     'worker frozen': () => frozen(pick(rig.fleet.workers), ms),
     'API frozen': () => frozen(pick(rig.fleet.apis), ms),
     'Redis killed': () => rig.redis.kill(),
@@ -42,7 +43,12 @@ async function strike({ rig, random }: TestContext, nemesis: Nemesis): Promise<v
   await rig.fleet.fill(FLEET);
 }
 
-async function frozen(child: { kill(signal: NodeJS.Signals): void } | undefined, ms: number): Promise<void> {
+async function killed(child: ChildHandle | undefined): Promise<void> {
+  child?.kill('SIGKILL');
+  await child?.exited;
+}
+
+async function frozen(child: ChildHandle | undefined, ms: number): Promise<void> {
   child?.kill('SIGSTOP');
   await sleep(ms);
   child?.kill('SIGCONT');
@@ -59,21 +65,20 @@ export const mainFigure: FaultTest = {
     const lanes = [`${name}-a`, `${name}-b`, `${name}-c`];
     for (const [index, type] of (['openai', 'claude', 'gemini'] as const).entries()) {
       await rig.createProvider(lanes[index] ?? '', type);
-      rig.vendor.script(lanes[index] ?? '', () => ({ delayMs: 50 + context.random() * 900 }));
+      rig.vendor.script(lanes[index] ?? '', () => ({ delayMs: 50 + Math.random() * 900 }));
     }
     await rig.lanesServed(lanes);
     const nemesis: Nemesis = { done: new Map(), held: 0, opened: 0 };
     const startedAt = Date.now();
-    let over = false;
+    const over = new AbortController();
     const storm = (async () => {
-      while (!over) {
-        await sleep(1_000 + context.random() * 1_500);
-        // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- set when the last answer is in
-        if (!over) await strike(context, nemesis);
+      while (!over.signal.aborted) {
+        await strike(context, nemesis);
+        await sleep(300 + context.random() * 900);
       }
     })();
-    await atOnce(client, count, 200, (i) => ({ marker: `${name}-${i}`, provider: lanes[i % 3], timeoutMs: 60_000 })).finally(
-      () => (over = true),
+    await atOnce(client, count, 200, (i) => ({ marker: `${name}-${i}`, provider: lanes[i % 3], timeoutMs: 60_000 })).finally(() =>
+      over.abort(),
     );
     findings.tell('s until the last answer', (Date.now() - startedAt) / 1_000);
     await storm;

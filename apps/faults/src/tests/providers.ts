@@ -13,13 +13,13 @@ const bursts: FaultTest = {
   fault: 'bursts of 500, 502 and 503 from a provider with two retries',
   pass: 'no more calls than attempts times requests: nobody but the gateway repeats; every call has its row',
   run: async (context) => {
-    const { rig, client, findings, name, random } = context;
+    const { rig, client, findings, name } = context;
     const count = context.load(200);
     await rig.provider(`${name}-a`, 'openai', { max_retries: RETRIES });
     await rig.provider(`${name}-b`, 'claude', { max_retries: RETRIES });
     for (const lane of [`${name}-a`, `${name}-b`])
       rig.vendor.script(lane, () =>
-        random() < 0.3 ? { status: [500, 502, 503][Math.floor(random() * 3)], message: 'sorry' } : {},
+        random() < 0.3 ? { status: [500, 502, 503][Math.floor(context.random() * 3)], message: 'sorry' } : {},
       );
     await atOnce(client, count, 20, (i) => ({
       marker: `${name}-${i}`,
