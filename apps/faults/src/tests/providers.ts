@@ -19,7 +19,7 @@ const bursts: FaultTest = {
     await rig.provider(`${name}-b`, 'claude', { max_retries: RETRIES });
     for (const lane of [`${name}-a`, `${name}-b`])
       rig.vendor.script(lane, () =>
-        random() < 0.3 ? { status: [500, 502, 503][Math.floor(context.random() * 3)], message: 'sorry' } : {},
+        context.random() < 0.3 ? { status: [500, 502, 503][Math.floor(context.random() * 3)], message: 'sorry' } : {},
       );
     await atOnce(client, count, 20, (i) => ({
       marker: `${name}-${i}`,
