@@ -10,6 +10,7 @@ import {
   Flights,
   KeptJobs,
   LaneHealth,
+  readLimiterUse,
   RedisPulse,
   ReplyBus,
   RequestStore,
@@ -30,6 +31,7 @@ import { LaneMonitor } from './lanes/lane-monitor.js';
 const REDIS_AT_START_MS = 3_000;
 export interface Replica {
   routers: Deps['routers'];
+  limiterUse: Deps['limiterUse'];
   config: ConfigWatcher;
   lanes: LaneMonitor;
   belt: Belt;
@@ -106,7 +108,8 @@ export async function composeReplica({ apiId, db, logger, encryptionKeys, egress
     replay: replayRouter(deps),
     bulkReplay: bulkReplayRouter(deps),
   };
-  return { routers, config, lanes, belt, budgets, redis, metricsSources, close };
+  const limiterUse = (provider: string) => readLimiterUse(redis, provider);
+  return { routers, config, lanes, limiterUse, belt, budgets, redis, metricsSources, close };
 }
 
 /** A job that BullMQ failed without running it sends no reply: whoever waits looks at the job itself. */

@@ -2,6 +2,7 @@
 import type { Db, EncryptionKeys } from '@llm-gateway/db';
 import type { BudgetBook, ConfigWatcher } from '@llm-gateway/engine';
 import type { EgressRules } from '@llm-gateway/providers';
+import type { LimiterUse } from '@llm-gateway/queue';
 import type { Logger } from '@llm-gateway/shared';
 import type { Router } from 'express';
 import type { KeyStore } from './auth/caller.js';
@@ -21,6 +22,8 @@ export interface Deps {
   config: Pick<ConfigWatcher, 'current' | 'changed' | 'onChange'>;
   budgets: Pick<BudgetBook, 'standings'>;
   lanes: Pick<LaneMonitor, 'status' | 'redisUp'>;
+  /** What a provider's limits are used for at the moment. */
+  limiterUse: (provider: string) => Promise<LimiterUse>;
   queues: Queues;
   keys: KeyStore;
   keyRate: Pick<KeyRate, 'take'>;

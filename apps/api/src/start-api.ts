@@ -23,7 +23,7 @@ export async function startApi(env: Env, logger: Logger): Promise<RunningApi> {
   const { ENCRYPTION_KEYS: encryptionKeys, EGRESS_ALLOW: egress } = env;
   const db = openDatabase(env.DATABASE_URL);
   const replica = await composeReplica({ apiId: newInstanceId('api'), db, logger, encryptionKeys, egressAllow: egress, env });
-  const { config, lanes, belt, budgets, redis, routers } = replica;
+  const { config, lanes, limiterUse, belt, budgets, redis, routers } = replica;
   const queues = { boardQueues: () => config.current().providers.map((provider) => belt.queue(provider.name)) };
   const stored = new StoredKeys({ config, encryptionKeys, db, logger });
   const keys = anyOf(environmentKeys(env.SERVICE_KEYS, env.ADMIN_KEYS), stored);
@@ -31,7 +31,22 @@ export async function startApi(env: Env, logger: Logger): Promise<RunningApi> {
   const render = () => renderMetrics(replica.metricsSources);
   const metrics = env.METRICS_TOKEN === undefined ? null : { token: env.METRICS_TOKEN, render };
   if (metrics) addProcessMetrics();
-  const deps: Deps = { db, config, budgets, lanes, queues, keys, keyRate, encryptionKeys, egress, metrics, logger, env, routers };
+  const deps: Deps = {
+    db,
+    config,
+    budgets,
+    lanes,
+    limiterUse,
+    queues,
+    keys,
+    keyRate,
+    encryptionKeys,
+    egress,
+    metrics,
+    logger,
+    env,
+    routers,
+  };
   let listener: MetricsListener | null = null;
   const close = async (): Promise<void> => {
     listener?.close();

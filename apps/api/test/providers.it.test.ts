@@ -235,12 +235,13 @@ describe('testing a provider', () => {
 });
 
 describe('the health of a provider', () => {
-  it('tells its lane and its recent errors', async () => {
-    const { body } = await create();
+  it('tells its lane, its limits and its recent calls', async () => {
+    const { body } = await create({ rpm_limit: 60, max_concurrency: 3 });
     const health = async () => (await api.call('GET', `${PATH}/${body.id}/health`)).body as ProviderHealth;
     expect(await eventually(health, ({ state }) => state !== 'unknown')).toEqual({
-      ...{ state: 'no_workers', circuit: 'closed', paused_until: null, workers: 0, queue_depth: 0 },
-      recent: { since: expect.any(String), requests: 0, errors: 0, error_rate: 0 },
+      ...{ state: 'no_workers', circuit: 'closed', circuit_open_until: null, paused_until: null, workers: 0, queue_depth: 0 },
+      limits: { requests: { limit: 60, remaining: 60, resets_at: null }, tokens: null, concurrency: { limit: 3, in_use: 0 } },
+      recent: { since: expect.any(String), calls: 0, errors: 0, error_rate: 0, latency_ms: null, faults: {}, last_error: null },
     });
     await api.call('PATCH', `${PATH}/${body.id}`, { body: { enabled: false } });
     expect((await health()).state).toBe('disabled');

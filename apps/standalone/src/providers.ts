@@ -48,13 +48,13 @@ async function createStandIns({ db, keys, env, stops }: Setting): Promise<void> 
 
 async function reviveStandIns({ db, keys, env, stops }: Setting, giveWay: boolean): Promise<void> {
   const port = await readPort(env);
-  const rows = (await everyProvider(db)).filter((row) => isOn(row, port));
+  const rows = (await everyProvider(db)).filter((row) => isStandIn(row, port));
   if (giveWay) for (const row of rows) await replace(row, { db, keys, env });
   const left = giveWay ? [] : rows.filter((row) => row.enabled);
   if (left.length === 0) return;
   const standIns = await start(stops, env, port ?? 0);
-  if (standIns.port === port) return;
-  for (const row of rows) await updateProvider(db, keys, row.id, { baseUrl: standIns.baseUrlFor(row.type) });
+  const stale = rows.filter((row) => !row.standIn || standIns.port !== port);
+  for (const row of stale) await updateProvider(db, keys, row.id, { baseUrl: standIns.baseUrlFor(row.type), standIn: true });
 }
 
 /** A made-up answer must never stand in for a real one: a stand-in becomes its vendor, or is switched off. */
@@ -70,14 +70,19 @@ async function replace(row: ProviderConfig, { db, keys, env }: Omit<Setting, 'st
 
 async function overview(db: Db, standInPort: number | null): Promise<ProviderOverview> {
   const rows = (await everyProvider(db)).filter((row) => row.enabled);
+  const real = rows.filter((row) => !isStandIn(row, standInPort));
+  // Beside a real provider stand-ins answer only those who ask for them by name.
+  const answering = real.length > 0 ? real : rows;
   return {
-    enabled: rows.map(({ name }) => name),
-    standIns: rows.filter((row) => isOn(row, standInPort)).map(({ name }) => name),
+    enabled: answering.map(({ name }) => name),
+    standIns: answering.filter((row) => !real.includes(row)).map(({ name }) => name),
   };
 }
 
-const isOn = ({ baseUrl }: ProviderConfig, port: number | null): boolean =>
-  port !== null && baseUrl !== null && new URL(baseUrl).host === `127.0.0.1:${port}`;
+/** Marked as one; or made before there was a mark, known by its address and its key. A real provider there has another key. */
+const isStandIn = ({ standIn, baseUrl, apiKeyHint }: ProviderConfig, port: number | null): boolean =>
+  standIn || (apiKeyHint === STAND_IN_HINT && port !== null && baseUrl !== null && new URL(baseUrl).host === `127.0.0.1:${port}`);
+const STAND_IN_HINT = 'd-in';
 
 async function everyProvider(db: Db): Promise<ProviderConfig[]> {
   const rows: ProviderConfig[] = [];

@@ -42,6 +42,7 @@ export function firstProvider(type: ProviderType, where: { apiKey: string } | { 
     maxConcurrency: null,
     timeoutMs: null,
     maxRetries: 1,
+    standIn: 'baseUrl' in where,
     pricing: 'baseUrl' in where && !PRICED_ANYWHERE.has(type) ? { input_per_mtok: 0.88, output_per_mtok: 0.88 } : null,
   };
 }

@@ -19,7 +19,9 @@ export interface LanesOptions {
   only: readonly string[] | undefined;
   health: LaneHealth;
   limiter: Limiter;
-  belt: Pick<Belt, 'depth'>;
+  belt: Pick<Belt, 'everKnown' | 'isEmpty'>;
+  /** Epoch ms: what was changed before is in the configuration that is followed. */
+  configConfirmedAt: () => number;
   logger: Logger;
   handle: (payload: GenerateJobPayload, signal: AbortSignal) => Promise<LaneResult>;
   onDead: (requestId: string, why: 'poisoned' | 'unreadable') => Promise<void>;
@@ -31,6 +33,10 @@ export class Lanes {
   readonly #closing = new Set<Promise<void>>();
   /** Lanes of removed providers, by the time at which they may close. */
   readonly #lingering = new Map<string, number>();
+  /** Providers there are; null: not known yet. */
+  #configured: ReadonlySet<string> | null = null;
+  /** When a queue was first seen whose provider is not there, by the provider's name. */
+  readonly #orphans = new Map<string, number>();
   readonly #options: LanesOptions;
   /** A draining process takes nothing new on, whatever the configuration says. */
   #closed = false;
@@ -45,6 +51,7 @@ export class Lanes {
   follow(snapshot: ConfigSnapshot): void {
     if (this.#closed) return;
     const { only } = this.#options;
+    this.#configured = new Set(snapshot.providers.map((provider) => provider.name));
     const wanted = snapshot.providers.map((provider) => provider.name).filter((name) => !only || only.includes(name));
     for (const name of wanted) {
       this.#lingering.delete(name);
@@ -97,15 +104,41 @@ export class Lanes {
     if (this.#closed) return;
     try {
       await this.#options.health.heartbeat(this.#options.workerId, this.names);
+      await this.#openOrphans();
       await this.#closeEmptied();
     } catch (error) {
       this.#options.logger.debug({ err: error }, 'heartbeat failed, the next one tries again');
     }
   }
 
+  /**
+   * A provider that was removed while nobody served its lane may have left jobs there: the lane is opened until they have moved on. Only
+   * once the configuration was confirmed after the queue was seen: a provider that this process has yet to hear of is none of these.
+   */
+  async #openOrphans(): Promise<void> {
+    const { belt, configConfirmedAt } = this.#options;
+    const configured = this.#configured;
+    if (!configured) return;
+    const orphans = (await belt.everKnown()).filter((name) => !configured.has(name) && !this.#workers.has(name));
+    for (const name of this.#orphans.keys()) if (!orphans.includes(name)) this.#orphans.delete(name);
+    for (const name of orphans) {
+      const seenAt = this.#orphans.get(name);
+      if (seenAt === undefined) this.#orphans.set(name, Date.now());
+      else if (configConfirmedAt() > seenAt && !(await belt.isEmpty(name)) && this.#stillGone(name)) {
+        this.#lingering.set(name, Date.now() + LINGER_MS);
+        this.#open(name);
+      }
+    }
+  }
+
+  /** What was true before an await need not be true after it. */
+  #stillGone(name: string): boolean {
+    return !this.#closed && !this.#configured?.has(name) && !this.#workers.has(name);
+  }
+
   async #closeEmptied(): Promise<void> {
     for (const [provider, mayCloseAt] of this.#lingering) {
-      if (Date.now() < mayCloseAt || (await this.#options.belt.depth(provider)) > 0) continue;
+      if (Date.now() < mayCloseAt || !(await this.#options.belt.isEmpty(provider))) continue;
       if (this.#lingering.delete(provider)) this.#remove(provider);
     }
   }

@@ -56,7 +56,7 @@ export function makeWorker(env: Env, workerId: string, logger: Logger): Worker {
   const current = () => config.current();
   const budgets = new BudgetBook({ ledger, db, current });
   const deps = engineDeps({ env, workerId, connections, config, budgets, logger });
-  const lanes = makeLanes(env, deps);
+  const lanes = makeLanes(env, deps, config);
   const writer = new UsageWriter(new UsageReader(connections.stream, workerId, logger), { db, budgets, logger });
   let stopTimers = (): Promise<void> => Promise.resolve();
   let stopping = false;
@@ -142,7 +142,7 @@ function engineDeps({ env, workerId, connections, config, budgets, logger }: Par
   };
 }
 
-function makeLanes(env: Env, deps: WorkerDeps): Lanes {
+function makeLanes(env: Env, deps: WorkerDeps, config: ConfigWatcher): Lanes {
   return new Lanes({
     workerId: deps.instanceId,
     redisUrl: env.REDIS_URL,
@@ -151,6 +151,7 @@ function makeLanes(env: Env, deps: WorkerDeps): Lanes {
     health: deps.lanes,
     limiter: deps.limiter,
     belt: deps.belt,
+    configConfirmedAt: () => config.confirmedAt,
     logger: deps.logger,
     handle: (payload, signal) => handleJob(deps, payload, signal),
     onDead: async (requestId, why) => {

@@ -58,6 +58,7 @@ export { checkRollups, type CheckedMonth } from './usage/rollups/check.js';
 export { oldestUsage, rebuildRollups } from './usage/rollups/rebuild.js';
 export { wholeMonths } from './usage/rollups/spans.js';
 export { providerErrors, unpricedModels, type ProviderErrors, type UnpricedModel } from './usage/usage-attempts.js';
+export { recentCalls } from './usage/recent-calls.js';
 export { usageExport, type UsageExportRow } from './usage/usage-export.js';
 export { spendByServiceAndCustomer, type Spend } from './usage/usage-spend.js';
 export { countBuckets, usageTimeseries, type UsageBucket } from './usage/usage-timeseries.js';

@@ -83,6 +83,17 @@ export class Belt {
     }, 0);
   }
 
+  /** @returns every provider that has ever had a queue, deleted ones too. */
+  async everKnown(): Promise<string[]> {
+    return this.#options.redis.smembers(keys.lanes);
+  }
+
+  /** Is there nothing left on a provider's queue: no job that waits, none that a worker holds, or held when it died? */
+  async isEmpty(provider: string): Promise<boolean> {
+    const [waiting, held] = await Promise.all([this.depth(provider), this.#options.redis.llen(keys.bull(provider, 'active'))]);
+    return waiting + held === 0;
+  }
+
   /** @returns the place of a waiting job in its queue, 1 first; null when it does not wait. */
   async position(provider: string, requestId: string, hop: number): Promise<number | null> {
     const queue = `${keys.queuePrefix(provider)}:${generateJob.queue(provider)}`;

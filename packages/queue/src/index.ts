@@ -16,7 +16,7 @@ export { announceConfigChange, onConfigChange, readConfigMirror, writeConfigMirr
 export { generateJob, requestHead, type GenerateJobPayload, type RequestHead } from './generate-job.js';
 export { KeptJobs, type JobRef, type KeptJob, type Shelf } from './jobs/kept-jobs.js';
 export { LaneWorker, type LaneResult } from './lane-worker.js';
-export { readAllowance, type Allowance } from './lanes/allowance.js';
+export { readAllowance, readLimiterUse, type Allowance, type LimiterUse } from './lanes/allowance.js';
 export { LaneHealth, type LaneCheck, type LaneStatus } from './lanes/lane-health.js';
 export { hasLimits, Limiter, type Admission, type LaneLimits, type Permit } from './lanes/limiter.js';
 export { LocalLaneHealth } from './lanes/local-lane-health.js';

@@ -1,6 +1,6 @@
 import type { CustomerOverride, ProviderConfig } from '@llm-gateway/shared';
 import type { RouteQuery } from './resolve.js';
-import { allows, serves } from './serves.js';
+import { allows, hasReal, serves } from './serves.js';
 
 export type OverrideRule = 'customer+service' | 'customer' | 'service';
 
@@ -31,7 +31,10 @@ export function matchingOverride(
     const subject = describe(override);
     const provider = providers.find(({ name }) => name === override.provider);
     const model = query.model ?? override.model ?? provider?.defaultModel ?? '';
-    const problem = obstacle(override, provider, model, query.model !== undefined);
+    const problem =
+      provider?.standIn && hasReal(providers)
+        ? `its provider ${provider.name} is a stand-in, and real providers are enabled`
+        : obstacle(override, provider, model, query.model !== undefined);
     if (provider && problem === null) return { match: { rule, subject, provider, model }, notes };
     notes.push(`override for ${subject} passed over: ${problem ?? 'its provider does not exist'}`);
   }

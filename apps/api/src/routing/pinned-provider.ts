@@ -1,5 +1,5 @@
 import { GatewayError, PROVIDER_TYPES, type ProviderConfig } from '@llm-gateway/shared';
-import { allows } from './serves.js';
+import { allows, hasReal } from './serves.js';
 
 /**
  * The provider that a request pins: by name, else by type, meaning the first enabled one of it that allows the model.
@@ -18,7 +18,8 @@ export function pinnedProvider(
     return allowed(named) ? named : refused(`the provider ${pin} does not allow the model ${model}`);
   }
   if (!(PROVIDER_TYPES as readonly string[]).includes(pin)) return unknown(pin);
-  const enabled = providers.filter((provider) => provider.type === pin && provider.enabled);
+  const standBack = hasReal(providers);
+  const enabled = providers.filter(({ type, enabled, standIn }) => type === pin && enabled && !(standIn && standBack));
   if (enabled.length === 0) return refused(`no provider of the type ${pin} is enabled`);
   return enabled.find(allowed) ?? refused(`no enabled provider of the type ${pin} allows the model ${model}`);
 }

@@ -8,7 +8,7 @@
 import { GatewayError, type Candidate, type ConfigSnapshot, type ProviderConfig } from '@llm-gateway/shared';
 import { matchingOverride, type OverrideRule } from './override-ladder.js';
 import { pinnedProvider } from './pinned-provider.js';
-import { serves } from './serves.js';
+import { hasReal, serves } from './serves.js';
 
 export interface RouteQuery {
   service?: string | null | undefined;
@@ -87,11 +87,23 @@ function leadOf(providers: readonly ProviderConfig[], snapshot: ConfigSnapshot, 
 /** The first candidate, then the others in priority order. */
 function rank(providers: readonly ProviderConfig[], lead: Lead, query: RouteQuery): Ranked[] {
   const first = providers.find((provider) => provider.name === lead.first?.provider);
-  const others = providers.filter((provider) => provider !== first).map((provider) => place(provider, query.model));
+  const standBack = hasReal(providers);
+  const others = providers
+    .filter((provider) => provider !== first)
+    .map((provider) => (provider.standIn && standBack ? givesWay(provider) : place(provider, query.model)));
   const head: Ranked[] = first && lead.first ? [{ provider: first, candidate: lead.first, reason: lead.reason }] : [];
   const ranked = [...head, ...(query.model === undefined ? others : knownFirst(others, query.model))];
   return query.fallback ? ranked : withoutFallback(ranked);
 }
+
+/** A made-up answer must not take the place of a real one because a vendor failed. Who wants a stand-in all the same pins it by its name. */
+const givesWay = (provider: ProviderConfig): Ranked => ({
+  provider,
+  candidate: null,
+  reason: provider.enabled
+    ? 'a stand-in with made-up answers: it gives way to real providers, unless pinned by name'
+    : 'disabled',
+});
 
 function place(provider: ProviderConfig, model: string | undefined): Ranked {
   if (!provider.enabled) return { provider, candidate: null, reason: 'disabled' };

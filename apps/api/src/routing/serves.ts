@@ -23,6 +23,10 @@ export function serves(provider: ProviderConfig, model: string): Serves {
   return FAMILIES[provider.type].test(model) ? 'known' : 'no';
 }
 
+/** Is there an enabled provider that a vendor stands behind? */
+export const hasReal = (providers: readonly ProviderConfig[]): boolean =>
+  providers.some(({ enabled, standIn }) => enabled && !standIn);
+
 /** Whether an explicit choice of this provider for this model is allowed: by its list alone, names are not guessed at. */
 export const allows = (provider: ProviderConfig, model: string): boolean =>
   provider.models.length === 0 || provider.models.includes(model) || provider.defaultModel === model;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { ConfigSnapshot } from '@llm-gateway/shared';
+import type { ConfigSnapshot, CustomerOverride, ProviderConfig } from '@llm-gateway/shared';
 import { resolveRoute, routeOrThrow, type RouteQuery } from '../../src/routing/resolve.js';
 import { override, provider, snapshot } from '../support/snapshot.js';
 
@@ -243,5 +243,38 @@ describe('routeOrThrow', () => {
     ['every provider is disabled', [off]],
   ])('says that %s', (message, providers) => {
     expect(() => routeOrThrow(snapshot(providers), query({}))).toThrow(expect.objectContaining({ code: 'no_provider', message }));
+  });
+});
+
+describe('a stand-in with made-up answers', () => {
+  const trial = [
+    provider('claude-main', { type: 'claude', priority: 1, standIn: true }),
+    provider('custom-main', { type: 'custom', standIn: true }),
+  ];
+  const live = provider('live', { priority: 500 });
+  const names = (providers: ProviderConfig[], query: Partial<RouteQuery> = {}, overrides: CustomerOverride[] = []) =>
+    resolveRoute(snapshot(providers, overrides), { service: 's', fallback: true, ...query }).candidates.map(
+      (each) => each.provider,
+    );
+
+  it('answers while there is nobody else', () => {
+    expect(names(trial)).toEqual(['claude-main', 'custom-main']);
+    expect(names([...trial, { ...live, enabled: false }])).toEqual(['claude-main', 'custom-main']);
+  });
+
+  it('gives way to the first real provider, whatever the priorities, the model or the type that is pinned', () => {
+    expect(names([...trial, live])).toEqual(['live']);
+    expect(names([...trial, live], { model: 'claude-haiku-4-5' })).toEqual([]);
+    expect(names([...trial, live], { provider: 'claude' })).toEqual([]);
+    expect(names([...trial, live], { customerId: 'c' }, [override('c', null, 'claude-main')])).toEqual(['live']);
+  });
+
+  it('can still be pinned by its name, with the real ones behind it', () => {
+    expect(names([...trial, live], { provider: 'claude-main' })).toEqual(['claude-main', 'live']);
+  });
+
+  it('says why it is out', () => {
+    const { verdicts } = resolveRoute(snapshot([...trial, live]), { service: 's', fallback: true });
+    expect(verdicts.find((each) => each.provider === 'claude-main')?.reason).toMatch(/stand-in .* gives way to real providers/);
   });
 });

@@ -20,6 +20,7 @@ export class ConfigWatcher {
   #timer: NodeJS.Timeout | undefined;
   #polling = false;
   #reported = false;
+  #confirmedAt = 0;
   readonly #listeners: ((snapshot: ConfigSnapshot) => void)[] = [];
   readonly #options: ConfigWatcherOptions;
 
@@ -45,6 +46,11 @@ export class ConfigWatcher {
 
   get loaded(): boolean {
     return this.#snapshot.version >= 0;
+  }
+
+  /** Epoch ms; 0: never. Every change that was committed before it is in {@link current}. */
+  get confirmedAt(): number {
+    return this.#confirmedAt;
   }
 
   current(): ConfigSnapshot {
@@ -78,7 +84,9 @@ export class ConfigWatcher {
     if (this.#polling) return;
     this.#polling = true;
     try {
+      const askedAt = Date.now();
       if ((await configVersion(this.#options.db)) !== this.#snapshot.version) await this.#reload();
+      else this.#confirmedAt = askedAt;
       this.#reported = false;
     } catch (error) {
       this.#report(error);
@@ -102,8 +110,10 @@ export class ConfigWatcher {
     do {
       this.#again = false;
       try {
+        const askedAt = Date.now();
         const snapshot = await loadSnapshot(this.#options.db);
         if (snapshot.version !== this.#snapshot.version) this.#adopt(snapshot);
+        this.#confirmedAt = askedAt;
         void writeConfigMirror(this.#options.redis, snapshot).catch(() => undefined);
       } catch (error) {
         this.#report(error);

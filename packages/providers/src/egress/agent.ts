@@ -1,7 +1,7 @@
 /** The one HTTP agent per set of egress rules. Its DNS lookup is the guard that a rebinding name server cannot pass. */
 import { lookup, type LookupAddress } from 'node:dns';
-import type { LookupFunction } from 'node:net';
-import { Agent } from 'undici';
+import { isIP, type LookupFunction } from 'node:net';
+import { Agent, buildConnector } from 'undici';
 import { isAddressAllowed, type EgressRules } from './rules.js';
 
 export const MAX_RESPONSE_BYTES = 10_000_000;
@@ -18,8 +18,15 @@ const agents = new WeakMap<EgressRules, Agent>();
 export function agentFor(rules: EgressRules): Agent {
   const known = agents.get(rules);
   if (known) return known;
-  const agent = new Agent({
-    connect: { timeout: CONNECT_TIMEOUT_MS, lookup: guardedLookup(rules) },
+  const agent = guardedAgent(rules, lookup);
+  agents.set(rules, agent);
+  return agent;
+}
+
+/** @param resolve the system's resolver; tests put a hostile one in its place. */
+export function guardedAgent(rules: EgressRules, resolve: typeof lookup): Agent {
+  return new Agent({
+    connect: guardedConnector(rules, resolve),
     maxResponseSize: MAX_RESPONSE_BYTES,
     // Each call has its own deadline over headers and body; undici's would cut long answers at five minutes.
     headersTimeout: 0,
@@ -27,13 +34,22 @@ export function agentFor(rules: EgressRules): Agent {
     // uvicorn, under most self-hosted models, closes idle connections after 5 s: reuse must end before, or calls meet a reset.
     keepAliveTimeout: 4_000,
   });
-  agents.set(rules, agent);
-  return agent;
 }
 
-function guardedLookup(rules: EgressRules): LookupFunction {
+/** An address in the URL itself is never looked up, so it is checked here: at every connection, whoever checked the URL before. */
+function guardedConnector(rules: EgressRules, resolve: typeof lookup): buildConnector.connector {
+  const connect = buildConnector({ timeout: CONNECT_TIMEOUT_MS, lookup: guardedLookup(rules, resolve) });
+  return (options, callback) => {
+    const host = options.hostname.replace(/^\[|\]$/g, '');
+    const refused = isIP(host) > 0 && !rules.hosts.has(host) && !isAddressAllowed(host, rules);
+    if (refused) callback(new EgressRefusedError(`${host} is not a public address and is not on the egress allow list`), null);
+    else connect(options, callback);
+  };
+}
+
+function guardedLookup(rules: EgressRules, resolve: typeof lookup): LookupFunction {
   return (hostname, options, callback) => {
-    lookup(hostname, { ...options, all: true }, (error, found) => {
+    resolve(hostname, { ...options, all: true }, (error, found) => {
       if (error) {
         callback(error, '');
         return;

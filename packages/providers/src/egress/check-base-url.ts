@@ -31,7 +31,7 @@ function refusal(field: string, url: string, rules: EgressRules): string | null 
 }
 
 /** @returns the host as it is compared with the rules: no brackets, no root dot. */
-const hostOf = (url: URL): string => url.hostname.replace(/^\[|\]$/g, '').replace(/\.$/, '');
+const hostOf = (url: URL): string => url.hostname.replace(/^\[|\]$/g, '').replace(/\.+$/, '');
 
 /** Names that are local by definition, so that the mistake is seen when it is made and not at the first call. */
 function addressOfLocalName(host: string): string | null {

@@ -13,6 +13,21 @@ export interface LaneAllowance {
   tokens: Allowance | null;
 }
 
+/** What a provider's limits are used for at the moment. */
+export interface LimiterUse extends LaneAllowance {
+  /** Calls that hold a slot now, over all processes; null: nothing counts them. */
+  running: number | null;
+}
+
+/** @returns what the limiters have in their books; nulls for a provider without limits, or one that nobody has called lately. */
+export async function readLimiterUse(redis: Redis, provider: string): Promise<LimiterUse> {
+  const [allowance, running] = await Promise.all([
+    readAllowance(redis, provider),
+    redis.hget(limiterSettingsKey(limiterId(provider, 'calls')), 'running'),
+  ]);
+  return { ...allowance, running: running === null ? null : Number(running) };
+}
+
 export const limiterId = (provider: string, what: 'calls' | 'tokens'): string => `lgw.${provider}.${what}`;
 /** Where Bottleneck keeps a limiter's settings and what is left of its reservoir. */
 export const limiterSettingsKey = (id: string): string => `b_${id}_settings`;

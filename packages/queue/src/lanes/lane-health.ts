@@ -28,6 +28,8 @@ export interface LaneStatus {
   depth: number;
   pausedUntil: number | null;
   circuit: 'closed' | 'open' | 'half_open';
+  /** Epoch ms at which an open circuit lets a probe through; null where it is not open. */
+  circuitOpenUntil: number | null;
 }
 
 interface CircuitRecord {
@@ -158,11 +160,12 @@ function toStatus([workers, prioritized, delayed, waiting, health]: unknown[], n
     workers: Number(workers),
     depth: Number(prioritized) + Number(delayed) + Number(waiting),
     pausedUntil: pause && Number(pause) > now ? Number(pause) : null,
-    circuit: circuitState(circuit ?? null, now),
+    ...circuitState(circuit ?? null, now),
   };
 }
 
-function circuitState(circuit: string | null, now: number): LaneStatus['circuit'] {
-  if (circuit === null) return 'closed';
-  return (JSON.parse(circuit) as CircuitRecord).openUntil > now ? 'open' : 'half_open';
+function circuitState(circuit: string | null, now: number): Pick<LaneStatus, 'circuit' | 'circuitOpenUntil'> {
+  if (circuit === null) return { circuit: 'closed', circuitOpenUntil: null };
+  const { openUntil } = JSON.parse(circuit) as CircuitRecord;
+  return openUntil > now ? { circuit: 'open', circuitOpenUntil: openUntil } : { circuit: 'half_open', circuitOpenUntil: null };
 }
