@@ -14,7 +14,7 @@ import { healthRouter } from './health/router.js';
 import { errorHandler, notFound } from './http/errors.js';
 import { readJson } from './http/read-json.js';
 import { requestId } from './http/request-id.js';
-import { securityHeaders } from './http/security-headers.js';
+import { neverStored, securityHeaders } from './http/security-headers.js';
 import { keysRouter } from './keys/router.js';
 import { countRequests } from './metrics/request-metrics.js';
 import { metricsRouter } from './metrics/router.js';
@@ -62,6 +62,7 @@ export function createApp(deps: Deps): Application {
   app.use(countRequests(routes.map(({ path }) => path)));
   app.use(requestId);
   app.use(securityHeaders());
+  app.use('/api', neverStored);
   // Default deny: below /api nothing answers without a key, not even that there is no such path.
   app.use('/api', authenticate(deps.keys), limitRate(deps.keyRate));
   for (const mount of routes) attach(app, mount, deps);

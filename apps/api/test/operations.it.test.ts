@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { startRedis } from '@llm-gateway/local-services';
 import { readiness, type Readiness } from '../src/health/readiness.js';
 import { eventually } from './support/eventually.js';
-import { startTestApi, type TestApi } from './support/test-api.js';
+import { ADMIN_KEY, startTestApi, type TestApi } from './support/test-api.js';
 
 let api: TestApi;
 beforeAll(async () => {
@@ -58,15 +58,51 @@ describe('/openapi.json and /docs', () => {
 });
 
 describe('every response', () => {
-  it('says little of the server and much to the browser', async () => {
-    for (const path of ['/health', '/docs', '/nowhere', '/admin/queues']) {
-      const { headers } = await open(path);
-      expect(headers.get('x-powered-by')).toBeNull();
-      expect(headers.get('x-content-type-options')).toBe('nosniff');
-      expect(headers.get('x-request-id')).toMatch(/^req_/);
-      expect(headers.get('access-control-allow-origin')).toBeNull();
+  const PATHS = [
+    '/health',
+    '/docs',
+    '/docs/swagger-ui.css',
+    '/nowhere',
+    '/admin/queues',
+    '/openapi.json',
+    '/api/v1/jobs',
+    '/api/v1/%',
+  ];
+
+  it.each(PATHS)('says little of the server and much to the browser: %s', async (path) => {
+    for (const key of [null, ADMIN_KEY]) {
+      const { headers } = await api.call('GET', path, { key, headers: { origin: 'https://elsewhere.example' } });
+      expect(Object.fromEntries(headers)).toMatchObject({
+        'content-security-policy': expect.stringMatching(/default-src 'none'.*frame-ancestors 'none'/),
+        'cross-origin-opener-policy': 'same-origin',
+        'cross-origin-resource-policy': 'same-origin',
+        'permissions-policy': expect.stringContaining('geolocation=()'),
+        'referrer-policy': 'no-referrer',
+        'strict-transport-security': expect.stringMatching(/^max-age=\d{8}/),
+        'x-content-type-options': 'nosniff',
+        'x-frame-options': 'DENY',
+        'x-request-id': expect.stringMatching(/^req_/),
+        'x-robots-tag': 'noindex, nofollow',
+      });
+      for (const name of ['x-powered-by', 'server', 'access-control-allow-origin', 'access-control-allow-credentials'])
+        expect([name, headers.get(name)]).toEqual([name, null]);
+      if (path.startsWith('/api')) expect(headers.get('cache-control')).toBe('no-store');
     }
   });
+
+  it('lets no page of another origin ask first', async () => {
+    const preflight = { origin: 'https://elsewhere.example', 'access-control-request-method': 'POST' };
+    const { headers } = await api.call('OPTIONS', '/api/v1/generate', { key: null, headers: preflight });
+    expect([...headers.keys()].filter((name) => name.startsWith('access-control-'))).toEqual([]);
+  });
+
+  it.each(['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data; boundary=x', 'application/jsonx', ''])(
+    'refuses a body that does not say that it is JSON: %s',
+    async (type) => {
+      const answer = await api.call('POST', '/api/v1/providers', { body: '{}', headers: { 'content-type': type } });
+      expect([answer.status, answer.body.error.code]).toEqual([400, 'invalid_request']);
+    },
+  );
 });
 
 describe('a dependency that goes down', () => {

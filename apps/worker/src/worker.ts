@@ -23,6 +23,7 @@ import {
   BudgetLedger,
   evictionWarning,
   Flights,
+  KeptJobs,
   LaneHealth,
   Limiter,
   onCancellation,
@@ -35,6 +36,7 @@ import { openConnections, type Connections } from './connections.js';
 import type { Env } from './env.js';
 import { handleJob } from './handle-job.js';
 import { Lanes } from './lanes.js';
+import { startJobSweep } from './sweep-jobs.js';
 import type { WorkerDeps } from './worker-deps.js';
 
 const ALIVE_EVERY_MS = 1_000;
@@ -79,12 +81,14 @@ export function makeWorker(env: Env, workerId: string, logger: Logger): Worker {
     if (stopping) return;
     writer.start();
     const stopReaper = startReaper(deps);
+    const stopSweep = startJobSweep(new KeptJobs(redis), logger);
     const stopWatch = startBudgetWatch({ instanceId: workerId, ledger, book: budgets, db, current, logger });
     const stopDelivery = startAlertDelivery({ db, egressAllow: env.EGRESS_ALLOW, secrets: env.WEBHOOK_SECRET, logger });
     const stopCare = startPartitionCare({ db, retentionDays: env.USAGE_RETENTION_DAYS, logger });
     const stopKeyCare = startKeyCare({ db, logger });
     stopTimers = async () => {
       stopReaper();
+      stopSweep();
       stopWatch();
       await Promise.all([stopDelivery(), stopCare(), stopKeyCare()]);
     };

@@ -52,7 +52,7 @@ export const generateJob = {
   options: {
     attempts: 1,
     removeOnComplete: { age: 3_600, count: 1_000 },
-    /** Failed jobs can be replayed for a week. Their bytes are bounded by the sweep of jobs/sweep-jobs.ts. */
+    /** Failed jobs can be replayed for a week. Redis must have room for so many prompts a provider. */
     removeOnFail: { age: 604_800, count: 10_000 },
     stackTraceLimit: 0,
   },

@@ -192,3 +192,20 @@ describe('a claim to run a job again', () => {
     expect(await kept.find(gone.requestId, ['c1'])).toBeNull();
   });
 });
+
+describe('jobs whose time is over', () => {
+  it('are forgotten with what they were asked, also where nothing moves any more', async () => {
+    const [old, recent] = [payload(['o1']), payload(['o1'])];
+    for (const each of [old, recent]) {
+      await belt.enqueue(each);
+      await belt.retire('o1', each.head.id, 0, 'timeout: too late');
+    }
+    const week = 604_800_000;
+    await admin.zadd('{lgw.o1}:generate.o1:failed', Date.now() - week - 1_000, `${old.head.id}-0`);
+    await kept.forgetOld(Date.now());
+    expect((await list(['o1'])).map(({ requestId }) => requestId)).toEqual([recent.head.id]);
+    expect(await admin.exists(`{lgw.o1}:generate.o1:${old.head.id}-0`)).toBe(0);
+    await kept.forgetOld(Date.now() + week + 1_000);
+    expect(await list(['o1'])).toEqual([]);
+  });
+});

@@ -1,16 +1,30 @@
-import type { RequestHandler } from 'express';
+import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import helmet from 'helmet';
 
-/** Helmet's headers, which are the same for every answer: asked for once, and then only set. */
+/**
+ * On every answer, whoever gives it: Helmet's headers and what it leaves out, asked for once and then only set. There is no CORS header: no
+ * page of another origin may read anything.
+ */
 export function securityHeaders(): RequestHandler {
-  const headers = new Map<string, string>();
+  const headers = new Map<string, string>([
+    ['X-Robots-Tag', 'noindex, nofollow'],
+    ['Permissions-Policy', 'camera=(), geolocation=(), microphone=(), payment=()'],
+  ]);
   const recorder = { setHeader: (name: string, value: string) => headers.set(name, value), removeHeader: () => undefined };
   const ask = helmet({
+    // Pages that show something (docs, board) say for themselves what they need.
     contentSecurityPolicy: { useDefaults: false, directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } },
+    xFrameOptions: { action: 'deny' },
   });
   ask({} as Parameters<typeof ask>[0], recorder as unknown as Parameters<typeof ask>[1], () => undefined);
   return (_req, res, next) => {
     res.setHeaders(headers);
     next();
   };
+}
+
+/** Answers about prompts, money and keys are nothing that a proxy or a browser should keep. */
+export function neverStored(_req: Request, res: Response, next: NextFunction): void {
+  res.set('Cache-Control', 'no-store');
+  next();
 }

@@ -137,6 +137,27 @@ export class KeptJobs {
     await this.#redis.lgwSettleReplay(keyOf(ref), replayId, '');
   }
 
+  /**
+   * Forgets jobs whose time is over, also of lanes on which nothing moves any more: BullMQ does so only when another job of the same lane ends.
+   * @param now epoch ms. @returns how many, at most a thousand a lane and kind.
+   */
+  async forgetOld(now: number): Promise<number> {
+    const { removeOnComplete, removeOnFail } = generateJob.options;
+    let forgotten = 0;
+    for (const lane of await this.lanes([])) {
+      for (const [set, { age }] of [['completed', removeOnComplete] as const, ['failed', removeOnFail] as const]) {
+        const key = keys.bull(lane, set);
+        const ids = await this.#redis.zrangebyscore(key, '-inf', now - age * 1_000, 'LIMIT', 0, 1_000);
+        if (ids.length === 0) continue;
+        // The jobs first: should this end in between, the set still tells which are left.
+        await this.#redis.unlink(ids.map((id) => keys.bull(lane, id)));
+        await this.#redis.zrem(key, ids);
+        forgotten += ids.length;
+      }
+    }
+    return forgotten;
+  }
+
   async #firstOf(requestId: string, places: readonly { lane: string; hop: number }[]): Promise<JobRef | null> {
     const pipeline = this.#redis.pipeline();
     for (const { lane, hop } of places) {
