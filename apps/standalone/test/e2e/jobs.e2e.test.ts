@@ -49,7 +49,7 @@ async function enqueue(request: object): Promise<string> {
 
 const job = async (id: string) => (await cluster.admin('GET', `/api/v1/jobs/${id}`, undefined, 1)).body as Job;
 const ended = async (id: string): Promise<Job> => {
-  await until(async () => ['completed', 'failed', 'cancelled'].includes((await job(id)).status), 15_000);
+  await until(async () => ['completed', 'failed', 'cancelled'].includes((await job(id)).status), 30_000);
   return job(id);
 };
 /** @returns the ids of as many failed jobs, of prompts `<what> 0`, `<what> 1`, … */
@@ -176,7 +176,7 @@ describe('many jobs run again', () => {
   it('never pass the requests a minute of their new provider', async () => {
     await fail('minute', 12);
     cluster.upstream.reset();
-    const { jobs } = await replayAll({ filter: { customer_id: 'minute' }, provider: 'slow', timeout_ms: 1_500 });
+    const { jobs } = await replayAll({ filter: { customer_id: 'minute' }, provider: 'slow', timeout_ms: 8_000 });
     expect(jobs).toHaveLength(12);
     const ends = await Promise.all(jobs.map(({ replay }) => ended(replay)));
     // Twice five where a minute of the limiter ends just now.
@@ -187,7 +187,7 @@ describe('many jobs run again', () => {
     // What failed again may be run once more; what was answered is left alone.
     const next = await replayAll({ filter: { customer_id: 'minute' }, dry_run: true });
     expect(next).toMatchObject({ matched: 12 - answered, already_replayed: 12 });
-  }, 60_000);
+  }, 120_000);
 });
 
 describe('npm run jobs', () => {
