@@ -15,7 +15,7 @@ export interface TestContext {
   /** How long a test that goes on for as long as it is told goes on; undefined: its own default. */
   seconds: number | undefined;
   /** A number of requests, scaled by `--load`. */
-  load(requests: number): number;
+  load: (requests: number) => number;
   /** The same sequence for the same seed, from 0 to below 1. */
   random: () => number;
   /** A rig apart, with other settings, ended with the test. */

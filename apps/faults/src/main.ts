@@ -73,8 +73,7 @@ async function tell({ json, report, full, load, seed }: Options, results: Result
     results,
   };
   if (report !== undefined) {
-    const remarks = new Map(CATALOGUE.flatMap(({ id, remark }) => (remark === undefined ? [] : [[id, remark] as const])));
-    await writeFigures(report, whole, remarks);
+    await writeFigures(report, whole, CATALOGUE);
   }
   console.log(json ? JSON.stringify(whole, null, 2) : summary(results));
 }

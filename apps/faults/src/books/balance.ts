@@ -14,7 +14,7 @@ export interface Balance {
   lost: number;
   /** Tries that went on past their deadline by more than a second. */
   hanging: number;
-  /** Requests with more than one row. */
+  /** Requests with more than one row of an answer. A try that was turned away is a request, and a row, of its own. */
   doubledRows: number;
   calls: number;
   rows: number;
@@ -45,18 +45,21 @@ export function balance({ entries, calls, database }: Books): Balance {
   const rowsBy = countBy(attempts, (row) => row.marker ?? '');
   const failedBy = countBy(attempts.filter(isRecordedFailure), (row) => row.marker ?? '');
   const logsBy = countBy(logs, (log) => log.marker ?? '');
-  const good = new Set(logs.filter((log) => log.status === 'ok').map((log) => log.marker));
+  const goodBy = countBy(
+    logs.filter((log) => log.status === 'ok'),
+    (log) => log.marker ?? '',
+  );
   const markers = [...new Set([...callsBy.keys(), ...rowsBy.keys()])];
   const answered = entries.filter((entry) => entry.status === 200);
   return {
     requests: entries.length,
     unanswered: entries.length - answered.length,
     lost: new Set([
-      ...answered.filter((entry) => !good.has(entry.marker)),
+      ...answered.filter((entry) => !goodBy.has(entry.marker)),
       ...[...callsBy.keys()].filter((key) => !logsBy.has(key)),
     ]).size,
     hanging: entries.filter((entry) => entry.hung).length,
-    doubledRows: [...logsBy.values()].filter((count) => count > 1).length,
+    doubledRows: [...goodBy.values()].filter((count) => count > 1).length,
     calls: calls.length,
     rows: attempts.length,
     unbilled: sum(markers.map((key) => Math.max(0, (callsBy.get(key) ?? 0) - (rowsBy.get(key) ?? 0)))),

@@ -4,42 +4,46 @@ import { figureText, type Result, type Run } from './result.js';
 
 const BEGIN = '<!-- figures: written by npm run test:faults -- --report -->';
 const END = '<!-- end of figures -->';
+const HEADING = /^(?=### \S+\. )/m;
 
-/** @throws Error where the page has no place for them. */
-export async function writeFigures(page: string, run: Run, remarks: ReadonlyMap<string, string>): Promise<void> {
+export interface Described {
+  id: string;
+  remark?: string;
+}
+
+/** Replaces the sections of the tests that were run, and keeps those of the others. @throws Error where the page has no place for them. */
+export async function writeFigures(page: string, run: Run, catalogue: readonly Described[]): Promise<void> {
   const text = await readFile(page, 'utf8');
   const [before, rest] = text.split(BEGIN);
-  const after = rest?.split(END)[1];
-  if (before === undefined || after === undefined) throw new Error(`${page} has no place for the figures: ${BEGIN} … ${END}`);
-  await writeFile(page, `${before}${BEGIN}\n${figures(run, remarks)}\n${END}${after}`);
+  const [old, after] = rest?.split(END) ?? [];
+  if (before === undefined || old === undefined || after === undefined)
+    throw new Error(`${page} has no place for the figures: ${BEGIN} … ${END}`);
+  const sections = new Map(old.split(HEADING).map((section) => [/^### (\S+)\. /.exec(section)?.[1], section.trim()]));
+  for (const result of run.results) {
+    const remark = catalogue.find(({ id }) => id === result.id)?.remark;
+    sections.set(result.id, section(result, run, remark).join('\n').trim());
+  }
+  const all = catalogue.flatMap(({ id }) => sections.get(id) ?? []);
+  await writeFile(page, `${before}${[BEGIN, ...all, END].join('\n\n')}${after}`);
 }
 
-function figures({ at, node, cores, version, load, seed, results }: Run, remarks: ReadonlyMap<string, string>): string {
-  const passed = results.filter((result) => result.ok).length;
-  return [
-    `Last run: ${at.slice(0, 16).replace('T', ' ')} UTC, ${version} version, load ${load}, seed ${seed}, Node ${node}, ${cores} cores. ` +
-      `${passed} of ${results.length} hold.`,
-    '',
-    ...results.flatMap((result) => section(result, remarks.get(result.id))),
-  ].join('\n');
-}
-
-function section(result: Result, remark: string | undefined): string[] {
-  const { id, fault, pass, ok, seconds, problem, figures: found, heldBy } = result;
+function section(result: Result, run: Run, remark: string | undefined): string[] {
+  const { id, fault, pass, ok, seconds, problem, figures, heldBy } = result;
   const lines = [`### ${id}. ${fault}`, '', `Must hold: ${pass}.`, ''];
+  const end = remark === undefined ? [] : ['', remark];
   if (heldBy) {
     const tests = heldBy.flatMap(({ file, tests: names }) => names.map((name) => `- \`${file}\`: ${name}`));
-    return [...lines, 'Held by the jest suites (`npm test`):', '', ...tests, '', ...(remark ? [remark, ''] : [])];
+    return [...lines, 'Held by the jest suites (`npm test`):', '', ...tests, ...end];
   }
-  const told = found.map((figure) => `- ${figureText(figure)}`);
-  const end = problem === null ? [] : [`- ${problem}`];
+  const told = [...figures.map(figureText), ...(problem === null ? [] : [problem])].map((figure) => `- ${figure}`);
   return [
     ...lines,
-    `${ok ? 'Holds' : '**Does not hold**'} (${seconds.toFixed(0)} s).`,
+    `${ok ? 'Holds' : '**Does not hold**'}: ${circumstances(run)}, ${seconds.toFixed(0)} s.`,
     '',
     ...told,
     ...end,
-    '',
-    ...(remark ? [remark, ''] : []),
   ];
 }
+
+const circumstances = ({ at, node, cores, version, load, seed }: Run): string =>
+  `${at.slice(0, 16).replace('T', ' ')} UTC, ${version} version, load ${load}, seed ${seed}, Node ${node}, ${cores} cores`;

@@ -73,7 +73,7 @@ export class Rig {
       adminKey: `admin-${randomBytes(16).toString('hex')}`,
     };
     const base = gatewayEnv({ path, databaseUrl, redisUrl: redis.url, ...keys });
-    return new Rig({ directory, postgres, redis, vendor, env: { ...base, ...env } });
+    return new Rig({ directory, postgres, redis, vendor, env: { ...base, USAGE_SPOOL_DIR: join(directory, 'spool'), ...env } });
   }
 
   /** Everything up, no provider of an earlier test. */
