@@ -101,7 +101,7 @@ export async function composeReplica({ apiId, db, logger, encryptionKeys, egress
     await belt.close().catch(() => undefined);
     for (const client of new Set([redis, subscriber, cacheRedis])) client.disconnect();
   };
-  const metricsSources = { redis, lanes: health, providers: providerNames };
+  const metricsSources = { redis, lanes: health, providers: providerNames, own: () => ownFigures(here) };
   const routers = {
     generate: generateRouter(deps),
     jobs: jobsRouter(deps),
@@ -111,6 +111,11 @@ export async function composeReplica({ apiId, db, logger, encryptionKeys, egress
   const limiterUse = (provider: string) => readLimiterUse(redis, provider);
   return { routers, config, lanes, limiterUse, belt, budgets, redis, metricsSources, close };
 }
+
+const ownFigures = ({ direct, spool }: Pick<GenerateDeps, 'direct' | 'spool'>) => ({
+  direct_requests: { help: 'Requests that this process carries out itself just now (direct mode)', value: direct.running },
+  usage_spool_bytes: { help: 'Usage in files of this process that the database has not taken yet', value: spool.bytes },
+});
 
 /** A job that BullMQ failed without running it sends no reply: whoever waits looks at the job itself. */
 async function endIfDead(deps: GenerateDeps, requestId: string): Promise<void> {

@@ -89,6 +89,7 @@ describe('/metrics', () => {
         (each) => valueOf(each.text, 'llm_gateway_redis_up') === '0',
       );
       expect(text).not.toContain('llm_gateway_usage_stream_length');
+      expect([valueOf(text, 'llm_gateway_direct_requests'), valueOf(text, 'llm_gateway_usage_spool_bytes')]).toEqual(['0', '0']);
       expect(text).toContain('llm_gateway_http_requests_total');
     } finally {
       await other.end();

@@ -55,6 +55,11 @@ export class DirectMode {
     return this.#running.size < this.#options.maxConcurrency && this.#options.spool.hasRoom();
   }
 
+  /** Requests that are carried out here just now. */
+  get running(): number {
+    return this.#running.size;
+  }
+
   /** Aborts a request that is carried out here. */
   cancel(requestId: string): void {
     this.#running.get(requestId)?.abort();

@@ -61,4 +61,23 @@ describe('the metrics', () => {
     await until(async () => (await calls('abandoned')) === 1, 5_000);
     expect(await calls('ok')).toBe(1);
   }, 60_000);
+
+  it('tell direct mode from the queue, and go on while Redis hangs', async () => {
+    cluster.upstream.reset();
+    process.kill(cluster.redis.pid, 'SIGSTOP');
+    try {
+      const ask = () => cluster.generate({ prompt: 'now', provider: 'first', fallback: false, cache: { mode: 'off' } });
+      await until(async () => (await ask()).headers.get('x-gateway-mode') === 'direct', 10_000);
+      expect((await ask()).status).toBe(200);
+      const api = await ofApi();
+      expect(api.get('llm_gateway_redis_up')).toBe(0);
+      const direct = [...api].filter(([series]) => series.includes('mode="direct"') && series.includes('status="200"'));
+      expect(direct.reduce((sum, [, value]) => sum + value, 0)).toBeGreaterThanOrEqual(1);
+      // In direct mode calls end in the API.
+      expect(api.get('llm_gateway_provider_attempts_total{provider="first",outcome="ok"}')).toBeGreaterThanOrEqual(1);
+      expect(api.get('llm_gateway_direct_requests')).toBe(0);
+    } finally {
+      process.kill(cluster.redis.pid, 'SIGCONT');
+    }
+  }, 60_000);
 });

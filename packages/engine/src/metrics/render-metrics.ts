@@ -11,6 +11,8 @@ export interface MetricsSources {
   lanes: Pick<LaneHealth, 'statuses'>;
   /** The names of all providers. */
   providers: () => string[];
+  /** Figures of this process that are no counts, by the rest of their names. */
+  own?: () => Record<string, { help: string; value: number }>;
 }
 
 export const METRICS_CONTENT_TYPE = metrics.contentType;
@@ -19,6 +21,7 @@ export const METRICS_CONTENT_TYPE = metrics.contentType;
 export async function renderMetrics(sources: MetricsSources): Promise<string> {
   // Made anew each time, so that the gauges of a removed provider go with it.
   const shared = new Registry();
+  for (const [name, { help, value }] of Object.entries(sources.own?.() ?? {})) gauge(shared, name, help).set(value);
   const up = await inTime(readShared(sources, shared));
   gauge(shared, 'redis_up', 'Whether this process can reach Redis').set(up ? 1 : 0);
   return `${await metrics.metrics()}\n${await shared.metrics()}`;

@@ -75,6 +75,11 @@ export class UsageSpool {
     for (const timer of this.#timers) timer.unref();
   }
 
+  /** What is written and not stored yet. */
+  get bytes(): number {
+    return this.#bytes();
+  }
+
   /** False while its bound is reached, or the disk does not take it: then nothing may be done whose row could be lost. */
   hasRoom(): boolean {
     return !this.#failing && this.#bytes() < this.#options.maxBytes;
