@@ -4,6 +4,7 @@ import { parseEncryptionKeys, type EncryptionKeys } from '@llm-gateway/db';
 import { parseEgressAllow, type EgressRules } from '@llm-gateway/providers';
 import { gatewaySettings, keyList, parsedBy, parseEnvOrExit, wholeNumber } from '@llm-gateway/shared';
 import { z } from 'zod';
+import { checkJwt, jwtFields } from './auth/jwt/settings.js';
 
 export const apiEnv = z
   .object({
@@ -12,6 +13,7 @@ export const apiEnv = z
     ...gatewaySettings,
     SERVICE_KEYS: keyList,
     ADMIN_KEYS: keyList,
+    ...jwtFields,
     ENCRYPTION_KEYS: parsedBy<EncryptionKeys>(parseEncryptionKeys),
     MAX_BODY_BYTES: wholeNumber(1_024, 100 * 1_048_576).default(1_048_576),
     QUEUE_MAX_DEPTH: wholeNumber(1, 10_000_000).default(10_000),
@@ -27,6 +29,7 @@ export const apiEnv = z
     /** A price table kept by `prices:refresh`; unset: the bundled one. */
     PRICES_FILE: z.string().optional(),
   })
+  .superRefine(checkJwt)
   .transform((env) => ({ ...env, CACHE_REDIS_URL: env.CACHE_REDIS_URL ?? env.REDIS_URL }));
 
 export type Env = z.output<typeof apiEnv>;

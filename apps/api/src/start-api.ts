@@ -5,6 +5,7 @@ import { createApp } from './app.js';
 import { anyOf } from './auth/any-of.js';
 import { environmentKeys } from './auth/environment-keys.js';
 import { KeyRate } from './auth/key-rate.js';
+import { tokensOf } from './auth/jwt/tokens.js';
 import { StoredKeys } from './auth/stored-keys.js';
 import { composeReplica } from './compose.js';
 import type { Deps } from './deps.js';
@@ -26,7 +27,8 @@ export async function startApi(env: Env, logger: Logger): Promise<RunningApi> {
   const { config, lanes, limiterUse, belt, budgets, redis, routers } = replica;
   const queues = { boardQueues: () => config.current().providers.map((provider) => belt.queue(provider.name)) };
   const stored = new StoredKeys({ config, encryptionKeys, db, logger });
-  const keys = anyOf(environmentKeys(env.SERVICE_KEYS, env.ADMIN_KEYS), stored);
+  const tokens = tokensOf(env, egress, logger);
+  const keys = anyOf({ environment: environmentKeys(env.SERVICE_KEYS, env.ADMIN_KEYS), stored, tokens });
   const keyRate = new KeyRate(redis, () => lanes.redisUp());
   const render = () => renderMetrics(replica.metricsSources);
   const metrics = env.METRICS_TOKEN === undefined ? null : { token: env.METRICS_TOKEN, render };
@@ -51,6 +53,7 @@ export async function startApi(env: Env, logger: Logger): Promise<RunningApi> {
   const close = async (): Promise<void> => {
     listener?.close();
     keyRate.stop();
+    tokens?.stop();
     await stored.stop();
     await replica.close();
     await closeDatabase(db);

@@ -2,6 +2,7 @@
 export { effectiveBaseUrl } from './base-url.js';
 export { createProvider } from './create-provider.js';
 export { checkBaseUrl, checkWebhookUrl } from './egress/check-base-url.js';
+export { getDocument } from './egress/get-document.js';
 export { postWebhook } from './egress/post-webhook.js';
 export { parseEgressAllow, type EgressRules } from './egress/rules.js';
 export { needsKey } from './needs-key.js';

@@ -2,8 +2,8 @@ import { GatewayError, type Scope } from '@llm-gateway/shared';
 import type { Request, RequestHandler } from 'express';
 import { callerOf, type KeyStore } from './caller.js';
 
-/** Longer than any key; hashing a header of kilobytes is work for nothing. */
-const MAX_KEY = 512;
+/** Longer than any key or token; checking more is work for nothing. */
+const MAX_KEY = 8_192;
 
 /** Finds out who asks. One text for every refusal: it tells nothing about which keys there are. */
 export function authenticate(keys: KeyStore): RequestHandler {

@@ -18,7 +18,8 @@ export function checkWebhookUrl(url: string, rules: EgressRules): string | null 
   return refusal('webhook_url', url, rules);
 }
 
-function refusal(field: string, url: string, rules: EgressRules): string | null {
+/** Whether an address may be called, whatever it is for. @returns what is wrong, or null. */
+export function refusal(field: string, url: string, rules: EgressRules): string | null {
   if (!URL.canParse(url)) return `${field} is not a URL`;
   const parsed = new URL(url);
   if (parsed.protocol !== 'https:' && parsed.protocol !== 'http:') return `${field} must begin with https:// or http://`;
