@@ -66,6 +66,11 @@ export class Cluster {
     this.sql.on('error', () => undefined);
   }
 
+  /** For commands that work on it beside the gateway. */
+  get databaseUrl(): string {
+    return this.#env.DATABASE_URL ?? '';
+  }
+
   static async start({ apis = 1, workers = 1, env = {} }: ClusterOptions = {}): Promise<Cluster> {
     const [database, redis, upstream] = await Promise.all([
       createTestDatabase(),
