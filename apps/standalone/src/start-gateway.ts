@@ -65,5 +65,6 @@ function settingsFor({ env, keys, databaseUrl, redisUrl }: Found): Record<string
     HOST: env.HOST,
     LOG_LEVEL: env.LOG_LEVEL,
     HEALTH_FILE: `${env.DATA_DIR}/worker-alive`,
+    USAGE_SPOOL_DIR: `${env.DATA_DIR}/usage-spool`,
   };
 }
