@@ -4,6 +4,7 @@ import type { FaultTest } from '../fault-test.js';
 import { atOnce, percentile, steadily } from '../load/load.js';
 import { residentBytes } from '../rig/proc.js';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { settled } from '../books/unsettled.js';
 import { closeBooks } from './close-books.js';
 
 const RETRIES = 2;
@@ -87,6 +88,7 @@ const garbage: FaultTest = {
       const good = await client.ask({ ...ask, marker: `${name}-${index}`, more });
       findings.holds(`answer ${index + 1} is not cached`, good.status === 200 && good.cache !== 'HIT', good.cache ?? good.status);
     }
+    await settled(rig);
     const rows = await rig.rows<{ n: string }>(
       "SELECT count(*) AS n FROM llm_usage_attempts WHERE provider = $1 AND error = 'bad_response'",
       [`${name}-a`],

@@ -18,15 +18,16 @@ async function slowLanes({ rig, name }: TestContext, delayMs: number): Promise<s
 }
 
 /** `load` requests at once, and what happens to them once most are with the providers. */
-async function killInTheMiddle(context: TestContext, kill: () => Promise<number>): Promise<void> {
+async function killInTheMiddle(context: TestContext, kill: () => Promise<() => number>): Promise<void> {
   const { rig, client, findings, name } = context;
   const count = context.load(1_000);
   const lanes = await slowLanes(context, 3_000);
   const answers = atOnce(client, count, count, (i) => ({ marker: `${name}-${i}`, provider: lanes[i % 3] }));
   await rig.vendor.received(`${name}-`, Math.ceil(count * 0.6));
   const killedAt = Date.now();
-  const held = await kill();
+  const heldThen = await kill();
   await answers;
+  const held = heldThen();
   findings.tell('calls held at the kill', held);
   findings.atMost('s from the kill to the last answer', (Date.now() - killedAt) / 1_000, KILL_BOUND_S);
   await closeBooks(context, { duplicated: held, uncalledRows: count });
