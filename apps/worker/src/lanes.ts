@@ -31,6 +31,7 @@ export class Lanes {
   readonly #workers = new Map<string, LaneWorker>();
   /** Removed lanes that still finish what they hold. */
   readonly #closing = new Set<Promise<void>>();
+  readonly #draining = new Set<LaneWorker>();
   /** Lanes of removed providers, by the time at which they may close. */
   readonly #lingering = new Map<string, number>();
   /** Providers there are; null: not known yet. */
@@ -79,6 +80,11 @@ export class Lanes {
     await Promise.all(this.#closing);
   }
 
+  /** For a drain that takes too long: what is still in hand is any other worker's at once. */
+  async handBack(): Promise<void> {
+    await Promise.allSettled([...this.#draining].map((worker) => worker.handBack()));
+  }
+
   #open(provider: string): void {
     const { redisUrl, concurrency, workerId, logger, handle, onDead } = this.#options;
     this.#workers.set(provider, new LaneWorker({ provider, redisUrl, concurrency, workerId, logger, handle, onDead }));
@@ -90,6 +96,7 @@ export class Lanes {
     if (!worker) return;
     this.#workers.delete(provider);
     const { health, limiter, workerId, logger } = this.#options;
+    this.#draining.add(worker);
     const closed = (async () => {
       await health.leave(workerId, provider).catch(() => undefined);
       await worker.close();
@@ -97,7 +104,10 @@ export class Lanes {
       logger.info({ provider }, 'lane closed');
     })().catch((error: unknown) => logger.warn({ err: error, provider }, 'lane could not be closed cleanly'));
     this.#closing.add(closed);
-    void closed.finally(() => this.#closing.delete(closed));
+    void closed.finally(() => {
+      this.#closing.delete(closed);
+      this.#draining.delete(worker);
+    });
   }
 
   async #beat(): Promise<void> {

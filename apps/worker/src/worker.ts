@@ -46,6 +46,8 @@ export interface Worker {
   start(): Promise<void>;
   /** Takes no more jobs and finishes those in hand; also during the start. The health file goes on until the process ends. */
   stop(): Promise<void>;
+  /** During a stop that takes too long: gives the jobs in hand to other workers. The process is to end right after. */
+  handBack(): Promise<void>;
 }
 
 /** A worker that is yet to start; its connections are being made. */
@@ -105,7 +107,7 @@ export function makeWorker(env: Env, workerId: string, logger: Logger): Worker {
     await Promise.allSettled([deps.limiter.close(), deps.belt.close(), closeDatabase(db)]);
     connections.disconnect();
   };
-  return { start, stop };
+  return { start, stop, handBack: () => lanes.handBack() };
 }
 
 /** Listens until the process ends. */

@@ -26,9 +26,16 @@ const PASS_OVER_MS = 1_000;
 /** What every build's payload has, whatever else it holds. */
 const jobEssence = z.looseObject({ head: z.looseObject({ id: z.string(), deadline: z.number() }) });
 
+/** A job in this worker's hands. */
+interface Held {
+  controller: AbortController;
+  job: Job;
+  token: string | undefined;
+}
+
 export class LaneWorker {
   readonly #worker: Worker;
-  readonly #active = new Map<string, AbortController>();
+  readonly #active = new Map<string, Held>();
   readonly #options: LaneWorkerOptions;
 
   constructor(options: LaneWorkerOptions) {
@@ -52,7 +59,7 @@ export class LaneWorker {
 
   /** Aborts a request that this worker holds. */
   cancel(requestId: string): void {
-    this.#active.get(requestId)?.abort();
+    this.#active.get(requestId)?.controller.abort();
   }
 
   get activeCount(): number {
@@ -64,16 +71,26 @@ export class LaneWorker {
     await this.#worker.close();
   }
 
+  /**
+   * Puts the jobs in hand back, for any other worker to take at once rather than when their locks have run out. For a process that
+   * ends right after: a call that it leaves behind is recorded as abandoned, and made again elsewhere.
+   */
+  async handBack(): Promise<void> {
+    const held = [...this.#active.values()];
+    await Promise.allSettled(held.map(({ job, token }) => job.moveToDelayed(Date.now(), token)));
+  }
+
   async #process(job: Job, token: string | undefined): Promise<string> {
     const parsed = generateJobPayload.safeParse(job.data);
     if (!parsed.success) return this.#passOver(job, token);
     const { id } = parsed.data.head;
     const controller = new AbortController();
-    this.#active.set(id, controller);
+    const held: Held = { controller, job, token };
+    this.#active.set(id, held);
     try {
       return await this.#settle(job, token, await this.#options.handle(parsed.data, controller.signal));
     } finally {
-      if (this.#active.get(id) === controller) this.#active.delete(id);
+      if (this.#active.get(id) === held) this.#active.delete(id);
     }
   }
 
