@@ -72,6 +72,24 @@ describe('Redis frozen', () => {
   }, 60_000);
 });
 
+describe('an API process that stands still for two seconds', () => {
+  it('does not take Redis for lost: what it had begun goes on through the queue, and nothing is refused', async () => {
+    const gateway = await startWith({}, { name: 'main', type: 'openai' });
+    gateway.upstream.respond({ delayMs: 300 });
+    for (let round = 0; round < 2; round++) {
+      const begun = gateway.upstream.counts.total;
+      const asked = Array.from({ length: 150 }, (_, i) => ask(gateway, `${round} ${i}`));
+      await gateway.upstream.received(begun + 1);
+      gateway.apis[0]?.kill('SIGSTOP');
+      await new Promise((resolve) => setTimeout(resolve, 2_000));
+      gateway.apis[0]?.kill('SIGCONT');
+      const replies = await Promise.all(asked);
+      expect(replies.filter((reply) => reply.status !== 200).map((reply) => reply.body)).toEqual([]);
+      expect(replies.filter(isDirect)).toEqual([]);
+    }
+  }, 60_000);
+});
+
 describe('Redis killed', () => {
   it('requests are answered directly, with retries and fallback; a Redis that comes back empty is used again', async () => {
     const gateway = await startWith(

@@ -1,23 +1,24 @@
 /** Redis connections. Two tempers: the API fails fast, because a caller waits; a worker waits out an outage, because the work is durable. */
-import type { ConnectionOptions } from 'bullmq';
-import { Redis, type RedisOptions } from 'ioredis';
+import { createIORedisClient, RedisConnection, type ConnectionOptions } from 'bullmq';
+import type { Redis } from 'ioredis';
 import type { Logger } from '@llm-gateway/shared';
+import { PunctualRedis, type PunctualOptions } from './punctual-redis.js';
 import { TurnConnector } from './turn-connector.js';
 
 export type RedisRole = 'fail-fast' | 'patient';
 
 /** How long an API command may take before the caller is told. A frozen Redis answers nothing, so a dead connection is not the only case. */
-const COMMAND_TIMEOUT_MS = 1_000;
+const SILENCE_MS = 1_000;
 
-const ROLE_OPTIONS: Record<RedisRole, RedisOptions> = {
-  'fail-fast': { enableOfflineQueue: false, commandTimeout: COMMAND_TIMEOUT_MS, maxRetriesPerRequest: 1, connectTimeout: 2_000 },
+const ROLE_OPTIONS: Record<RedisRole, PunctualOptions> = {
+  'fail-fast': { enableOfflineQueue: false, silenceMs: SILENCE_MS, maxRetriesPerRequest: 1, connectTimeout: 2_000 },
   patient: { maxRetriesPerRequest: null, connectTimeout: 5_000 },
 };
 
 /** Short waits between reconnects: every second without Redis is a second in direct mode. */
 const retryStrategy = (times: number): number => Math.min(50 * times, 500);
 
-function redisOptions(url: string, role: RedisRole): RedisOptions {
+function redisOptions(url: string, role: RedisRole): PunctualOptions {
   const { protocol, hostname, port, username, password, pathname } = new URL(url);
   return {
     host: hostname.replace(/^\[|\]$/g, ''),
@@ -33,12 +34,15 @@ function redisOptions(url: string, role: RedisRole): RedisOptions {
   };
 }
 
+// BullMQ's own connections give commands up as ours do.
+RedisConnection.clientFactory = (options) => createIORedisClient(new PunctualRedis(options as PunctualOptions));
+
 /** Options rather than a client: BullMQ makes its own connections. Its types describe ioredis 5; the options are the same. */
 export const bullConnection = (url: string, role: RedisRole): ConnectionOptions => redisOptions(url, role) as ConnectionOptions;
 
 /** Connects in the background and goes on reconnecting for ever; errors are logged once per outage, never thrown into the process. */
-export function connectRedis(url: string, role: RedisRole, logger: Logger, overrides: RedisOptions = {}): Redis {
-  const client = new Redis({ ...redisOptions(url, role), ...overrides });
+export function connectRedis(url: string, role: RedisRole, logger: Logger, overrides: PunctualOptions = {}): Redis {
+  const client = new PunctualRedis({ ...redisOptions(url, role), ...overrides });
   let reported = false;
   client.on('error', (error: Error) => {
     if (!reported) logger.warn({ err: error }, 'redis connection failed, reconnecting');

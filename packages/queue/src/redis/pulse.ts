@@ -5,19 +5,19 @@
 import type { Redis } from 'ioredis';
 import type { Logger } from '@llm-gateway/shared';
 import { keys } from '../keys.js';
+import { isSilence } from './punctual-redis.js';
 
 /** `read-only`: it answers, and refuses to write (memory full, a replica). */
 export type RedisState = 'up' | 'read-only' | 'down';
 
 const BEAT_MS = 250;
-/** A server that is silent for this long counts as down. As long as any of our commands may take. */
-const PATIENCE_MS = 1_000;
 /** One failure that comes at once may be a connection being replaced; the second is not. A silence needs no second. */
 const QUICK_FAILURES = 2;
 /** A replica that was silent for this long counts as gone. */
 const REPLICA_SILENCE_MS = 5_000;
 
 export interface PulseOptions {
+  /** Fails fast: a server that is silent for as long as any of our commands may take counts as down. */
   redis: Redis;
   replicaId: string;
   /** Named in the log. */
@@ -67,7 +67,7 @@ export class RedisPulse {
 
   /** A command of ours was not answered in time: whoever comes after it does not wait as well. The next beat may say otherwise. */
   noteSilence(error: unknown): void {
-    if (error instanceof Error && error.message === 'Command timed out') this.#become('down');
+    if (isSilence(error)) this.#become('down');
   }
 
   async #beat(): Promise<void> {
@@ -87,17 +87,15 @@ export class RedisPulse {
   async #look(): Promise<Beat> {
     const { redis, replicaId } = this.#options;
     const now = Date.now();
-    const asked = redis
+    const replies = await redis
       .pipeline()
       .zadd(keys.replicas, now, replicaId)
       .zremrangebyscore(keys.replicas, '-inf', now - 60_000)
       .zcount(keys.replicas, now - REPLICA_SILENCE_MS, '+inf')
       .exec()
       .catch(() => null);
-    const replies = await withinPatience(asked);
-    if (replies === 'silence') return { state: 'down', quick: false };
     const [written, , counted] = replies ?? [];
-    if (!counted || counted[0]) return { state: 'down', quick: counted?.[0]?.message !== 'Command timed out' };
+    if (!counted || counted[0]) return { state: 'down', quick: !isSilence(counted?.[0]) };
     if (written?.[0]) return { state: 'read-only', quick: true };
     this.#replicas = Math.max(1, Number(counted[1]));
     return { state: 'up', quick: true };
@@ -109,13 +107,4 @@ export class RedisPulse {
     logger.warn({ redis: name, was: this.#state, is: state }, 'redis changed its state');
     this.#state = state;
   }
-}
-
-/** Our own process may have stood still: what has come in meanwhile is read before anything is called late. */
-async function withinPatience<T>(work: Promise<T>): Promise<T | 'silence'> {
-  let timer: NodeJS.Timeout | undefined;
-  const silence = new Promise<'silence'>((resolve) => {
-    timer = setTimeout(() => setImmediate(() => resolve('silence')), PATIENCE_MS);
-  });
-  return Promise.race([work, silence]).finally(() => clearTimeout(timer));
 }
