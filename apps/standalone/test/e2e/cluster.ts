@@ -39,6 +39,10 @@ export interface ClusterOptions {
   workers?: number;
   /** Environment of every process, beside what it needs. */
   env?: Record<string, string>;
+  /** A database of the test's own server, with its schema in the URL, in place of one on the server for all tests. */
+  databaseUrl?: string;
+  /** A server whose data outlives its end. */
+  redis?: Redis;
 }
 
 export interface ProviderFields {
@@ -71,10 +75,10 @@ export class Cluster {
     return this.#env.DATABASE_URL ?? '';
   }
 
-  static async start({ apis = 1, workers = 1, env = {} }: ClusterOptions = {}): Promise<Cluster> {
+  static async start({ apis = 1, workers = 1, env = {}, databaseUrl, ...own }: ClusterOptions = {}): Promise<Cluster> {
     const [database, redis, upstream] = await Promise.all([
-      createTestDatabase(),
-      startRedis({ persistent: true }),
+      databaseUrl === undefined ? createTestDatabase() : { url: databaseUrl, drop: () => Promise.resolve() },
+      own.redis ?? startRedis({ persistent: true }),
       startUpstream(),
     ]);
     await migrate(database.url);
