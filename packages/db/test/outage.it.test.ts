@@ -106,6 +106,13 @@ const everyCall = (on: Db): Promise<unknown>[] => [
 ];
 
 describe('with no PostgreSQL behind the address', () => {
+  it('every call says unavailable where its Unix socket is gone as well', async () => {
+    const nowhere = openDatabase('postgresql://u:p@localhost/db?host=/no/such/folder');
+    const refused = await Promise.allSettled(everyCall(nowhere));
+    await closeDatabase(nowhere);
+    for (const each of refused) expect(each).toMatchObject({ status: 'rejected', reason: unavailable });
+  });
+
   it('every call says unavailable at once', async () => {
     const nowhere = openDatabase('postgresql://u:p@127.0.0.1:1/db');
     const started = performance.now();

@@ -25,10 +25,15 @@ afterEach(async () => {
 /** A store that can be away, and what it has been given by request. */
 class Store {
   away = false;
+  refusals = 0;
+  failure = new Error('away');
   readonly events: UsageEvent[] = [];
   readonly ids = () => new Set(this.events.flatMap(({ log }) => log?.id ?? []));
   readonly store = (events: readonly UsageEvent[]): Promise<void> => {
-    if (this.away) return Promise.reject(new Error('away'));
+    if (this.away) {
+      this.refusals++;
+      return Promise.reject(this.failure);
+    }
     this.events.push(...events);
     return Promise.resolve();
   };
@@ -96,6 +101,17 @@ describe('rows of direct mode', () => {
     store.away = false;
     await until(() => store.events.length === 3);
     expect(store.ids().size).toBe(3);
+  });
+
+  it('are kept where the store says of itself what a missing file says: its Unix socket is gone', async () => {
+    const store = new Store();
+    store.away = true;
+    store.failure = Object.assign(new Error('connect ENOENT /run/.s.PGSQL.5432'), { code: 'ENOENT' });
+    const spool = await start('api-1', store);
+    spool.record(event());
+    await until(() => store.refusals >= 2);
+    store.away = false;
+    await until(() => store.events.length === 1);
   });
 
   it('make direct mode refuse when the bound is reached, until they are stored', async () => {

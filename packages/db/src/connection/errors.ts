@@ -5,8 +5,9 @@ import { GatewayError } from '@llm-gateway/shared';
 const DATA_STATES = /^(22...|23...|54000)$/;
 /** Connection (08), access (28), resources (53), time limit or shutdown (57), I/O (58), no such database (3D), a read-only replica. */
 const OUTAGE_STATES = /^(08...|28...|3D...|53...|57...|58...|25006)$/;
+/** ENOENT: the file of a Unix socket, which goes with its server. */
 const OUTAGE_CODES =
-  /^(P1\d{3}|P2024|P2028|P2037|E(CONNREFUSED|CONNRESET|TIMEDOUT|PIPE|NOTFOUND|HOSTUNREACH|NETUNREACH|AI_AGAIN))$/;
+  /^(P1\d{3}|P2024|P2028|P2037|E(CONNREFUSED|CONNRESET|TIMEDOUT|PIPE|NOTFOUND|HOSTUNREACH|NETUNREACH|AI_AGAIN|NOENT))$/;
 const OUTAGE_KINDS = new Set([
   'DatabaseNotReachable',
   'ConnectionClosed',

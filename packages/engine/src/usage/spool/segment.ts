@@ -47,17 +47,20 @@ async function isGone(alive: string, silenceMs: number): Promise<boolean> {
     await unlink(alive);
     return true;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return true;
+    if (isMissing(error)) return true;
     throw error;
   }
 }
+
+/** True of a file that is not there: another process took it over, with what is in it. */
+export const isMissing = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === 'ENOENT';
 
 async function moved(from: string, to: string): Promise<boolean> {
   try {
     await rename(from, to);
     return true;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    if (isMissing(error)) return false;
     throw error;
   }
 }

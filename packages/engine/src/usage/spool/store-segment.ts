@@ -1,7 +1,8 @@
 /** From a spool's file into the store: every event, in batches, as often as it takes. */
-import { open } from 'node:fs/promises';
+import { open, type FileHandle } from 'node:fs/promises';
 import { isDataError } from '@llm-gateway/db';
 import type { UsageEvent } from '@llm-gateway/shared';
+import { isMissing } from './segment.js';
 import { readLine, type OpenRequest, type SpoolLine } from './spool-line.js';
 
 const BATCH = 500;
@@ -40,7 +41,8 @@ export async function unendedIn(paths: readonly string[], sink: SegmentSink): Pr
 
 /** The last line may be torn, by the end of the process that was writing it. */
 async function* linesOf(path: string, sink: SegmentSink): AsyncGenerator<SpoolLine> {
-  const file = await open(path);
+  const file = await openUnlessGone(path);
+  if (!file) return;
   try {
     let unreadable: string | null = null;
     for await (const text of file.readLines()) {
@@ -51,6 +53,15 @@ async function* linesOf(path: string, sink: SegmentSink): AsyncGenerator<SpoolLi
     }
   } finally {
     await file.close();
+  }
+}
+
+async function openUnlessGone(path: string): Promise<FileHandle | null> {
+  try {
+    return await open(path);
+  } catch (error) {
+    if (isMissing(error)) return null;
+    throw error;
   }
 }
 

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import type { RequestHead } from '@llm-gateway/queue';
 import type { Logger, UsageAttempt, UsageEvent } from '@llm-gateway/shared';
 import { lostEvent } from '../../finish/lost-event.js';
-import { aliveFile, segmentFile, takeOver } from './segment.js';
+import { aliveFile, isMissing, segmentFile, takeOver } from './segment.js';
 import { SpoolFile } from './spool-file.js';
 import { eventLine, openLine, type OpenRequest } from './spool-line.js';
 import { storeSegment, unendedIn, type SegmentSink } from './store-segment.js';
@@ -208,7 +208,7 @@ export class UsageSpool {
     if (this.#full.length === 0) await this.#exclusively(() => this.#turnPage());
     for (let next = this.#full[0]; next; next = this.#full[0]) {
       const { path } = next;
-      await storeSegment(path, { store, setAside: (line, reason) => this.#setAside(line, reason) }).catch(unlessGone);
+      await storeSegment(path, { store, setAside: (line, reason) => this.#setAside(line, reason) });
       await unlink(path).catch(unlessGone);
       this.#full.shift();
     }
@@ -266,5 +266,5 @@ export class UsageSpool {
 
 /** Another process took the file over, with what is in it. */
 function unlessGone(error: unknown): void {
-  if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  if (!isMissing(error)) throw error;
 }
