@@ -76,7 +76,9 @@ export function makeWorker(env: Env, workerId: string, logger: Logger): Worker {
     );
     onCancellation(subscriber, (requestId) => lanes.cancel(requestId));
     config.onChange((snapshot) => {
-      if (!stopping) lanes.follow(snapshot);
+      if (stopping) return;
+      lanes.follow(snapshot);
+      warmUp(deps, lanes, logger);
     });
     await config.start();
     // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- set by stop() during the await
@@ -164,6 +166,11 @@ function makeLanes(env: Env, deps: WorkerDeps, config: ConfigWatcher): Lanes {
       await endAbandoned(deps, requestId, why === 'poisoned' ? POISONED : UNREADABLE);
     },
   });
+}
+
+/** In the background: a lane whose vendor cannot be loaded says so with each call. */
+function warmUp({ providers }: WorkerDeps, lanes: Lanes, logger: Logger): void {
+  void providers.warmUp(lanes.names).catch((error: unknown) => logger.error({ err: error }, "a vendor's SDK cannot be loaded"));
 }
 
 function warnAboutEviction({ redis }: Connections, logger: Logger): void {

@@ -1,6 +1,6 @@
 /** Provider clients, ready to call, each made when it is first needed and again when its configuration has changed. Keys are decrypted here, and stay here. */
 import { decryptSecret, type EncryptionKeys } from '@llm-gateway/db';
-import { createProvider, type EgressRules, type Provider } from '@llm-gateway/providers';
+import { createProvider, loadVendor, type EgressRules, type Provider } from '@llm-gateway/providers';
 import { ProviderError, type ConfigSnapshot, type ProviderConfig } from '@llm-gateway/shared';
 
 export interface ReadyProvider {
@@ -56,6 +56,12 @@ export class ProviderPool {
     if (!previous || Date.parse(config.previousKeyUntil ?? '') <= Date.now()) return { config, client: current, spare: null };
     const previousFirst = previousFirstUntil > Date.now();
     return previousFirst ? { config, client: previous, spare: current } : { config, client: current, spare: previous };
+  }
+
+  /** Loads what calls of these providers need, so that the first of them does not pay for it with its deadline. */
+  async warmUp(names: readonly string[]): Promise<void> {
+    const called = this.#current().providers.filter(({ name, enabled }) => enabled && names.includes(name));
+    await Promise.all([...new Set(called.map(({ type }) => type))].map(loadVendor));
   }
 
   /** The vendor refused the key of `client`: for a while the other one goes first. */

@@ -8,7 +8,7 @@ import { needsKey } from './needs-key.js';
 import type { Provider, ProviderAnswer, ProviderCall, ProviderConnection, VendorGenerate } from './provider.js';
 
 const chatCompletions = async () => (await import('./vendors/chat-completions.js')).chatCompletions;
-/** Loaded with their first call: the SDKs take a hundred megabytes together, and an API process calls no vendor unless Redis is down. */
+/** Not loaded at the start: the SDKs take a hundred megabytes together, and an API process calls no vendor unless Redis or all workers are away. */
 const VENDORS = {
   claude: async () => (await import('./vendors/claude.js')).claude,
   openai: chatCompletions,
@@ -17,6 +17,11 @@ const VENDORS = {
   mistral: async () => (await import('./vendors/mistral.js')).mistral,
   custom: chatCompletions,
 } satisfies Record<ProviderType, () => Promise<VendorGenerate>>;
+
+/** Loads the SDK of a vendor ahead of its first call, whose deadline would run meanwhile: it keeps the process busy for up to a second. */
+export async function loadVendor(type: ProviderType): Promise<void> {
+  await VENDORS[type]();
+}
 
 /**
  * A provider to keep and to share between concurrent calls; it opens nothing until the first call. A connection that cannot

@@ -1,6 +1,6 @@
 /** The vendors: one Provider interface, six types on the official SDKs, the egress guard, and what a call costs. */
 export { effectiveBaseUrl } from './base-url.js';
-export { createProvider } from './create-provider.js';
+export { createProvider, loadVendor } from './create-provider.js';
 export { checkBaseUrl, checkWebhookUrl } from './egress/check-base-url.js';
 export { getDocument } from './egress/get-document.js';
 export { postWebhook } from './egress/post-webhook.js';

@@ -59,9 +59,19 @@ export async function composeDirect({
   onCancellation(subscriber, (requestId) => direct.cancel(requestId));
   const vacancies = new Vacancies();
   monitor.onVacancy(() => void vacancies.look());
+  if (!direct.isOff) warmUpWhenNeeded(shared, monitor);
   const close = async () => {
     limiter.close();
     await spool.close(SPOOL_AT_END_MS);
   };
   return { direct, spool, vacancies, close };
+}
+
+/** The vendors' SDKs take memory that an API process can do without, until it has to make calls itself. */
+function warmUpWhenNeeded({ pulse, providers, logger }: Shared, monitor: LaneMonitor): void {
+  const warmUp = (names: readonly string[]) =>
+    void providers.warmUp(names).catch((error: unknown) => logger.error({ err: error }, "a vendor's SDK cannot be loaded"));
+  const lanes = () => [...monitor.status().keys()];
+  pulse.onDown(() => warmUp(lanes()));
+  monitor.onVacancy(() => warmUp(lanes().filter((name) => monitor.isDeserted(name))));
 }

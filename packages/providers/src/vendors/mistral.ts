@@ -1,5 +1,5 @@
 /** Mistral's chat completions. */
-import type { Mistral } from '@mistralai/mistralai';
+import { HTTPClient, Mistral } from '@mistralai/mistralai';
 import type { FinishReason } from '@llm-gateway/shared';
 import { z } from 'zod';
 import type { ProviderCall, VendorAnswer, VendorGenerate } from '../provider.js';
@@ -12,12 +12,10 @@ const HIGHEST_TEMPERATURE = 1.5;
 
 export const mistral: VendorGenerate = async (call, { apiKey, baseUrl }, fetch) => {
   const warnings = new Warnings(call.model);
-  // With the first call: it takes 80 MB, which a process that never calls Mistral can do without.
-  const sdk = await import('@mistralai/mistralai');
-  const client = new sdk.Mistral({
+  const client = new Mistral({
     serverURL: baseUrl,
     apiKey: apiKey ?? '',
-    httpClient: new sdk.HTTPClient({ fetcher: fetch }),
+    httpClient: new HTTPClient({ fetcher: fetch }),
     retryConfig: { strategy: 'none' },
   });
   const completion = await client.chat.complete(toRequest(call, warnings));

@@ -34,6 +34,7 @@ export class RedisPulse {
   #failures = 0;
   #beating = false;
   #timer: NodeJS.Timeout | undefined;
+  #onDown: () => void = () => undefined;
 
   constructor(options: PulseOptions) {
     this.#options = options;
@@ -63,6 +64,11 @@ export class RedisPulse {
   /** API replicas that were alive when Redis was last reached, this one included. */
   get replicas(): number {
     return this.#replicas;
+  }
+
+  /** @param listener is told when Redis is lost. */
+  onDown(listener: () => void): void {
+    this.#onDown = listener;
   }
 
   /** A command of ours was not answered in time: whoever comes after it does not wait as well. The next beat may say otherwise. */
@@ -106,5 +112,6 @@ export class RedisPulse {
     const { logger, name } = this.#options;
     logger.warn({ redis: name, was: this.#state, is: state }, 'redis changed its state');
     this.#state = state;
+    if (state === 'down') this.#onDown();
   }
 }
