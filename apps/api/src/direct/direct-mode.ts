@@ -28,11 +28,22 @@ export interface DirectModeOptions extends Pick<
   spool: UsageSpool;
 }
 
+/** One request's place among those that are carried out here. */
+export interface Place {
+  readonly requestId: string;
+  readonly controller: AbortController;
+}
+
 export interface DirectRequest {
   payload: GenerateJobPayload;
+  /** Its place: given back when the request has ended. */
+  place: Place;
   /** Aborts when nobody wants the answer any more. */
   signal: AbortSignal;
 }
+
+/** What the rows of one request take in the spool, amply. */
+const ROW_BYTES = 4_096;
 
 const NO_FLIGHTS: EngineDeps['flights'] = { release: () => Promise.resolve() };
 const NO_CACHE: EngineDeps['cache'] = { set: () => Promise.resolve(), getStale: () => Promise.resolve(null) };
@@ -40,7 +51,7 @@ const NO_BUDGETS: EngineDeps['budgets'] = { settle: () => Promise.resolve() };
 
 export class DirectMode {
   readonly #options: DirectModeOptions;
-  readonly #running = new Map<string, AbortController>();
+  readonly #places = new Map<string, Place>();
 
   constructor(options: DirectModeOptions) {
     this.#options = options;
@@ -50,19 +61,32 @@ export class DirectMode {
     return this.#options.maxConcurrency === 0;
   }
 
-  /** Is there a place just now, for the request and for its rows? */
-  get hasRoom(): boolean {
-    return this.#running.size < this.#options.maxConcurrency && this.#options.spool.hasRoom();
+  /**
+   * Takes a place at once, before anything is waited for: of a thousand that come in the same moment no more get in than may.
+   * @returns null where there is none, for the request or for its rows, and where this very request has one already.
+   */
+  enter(requestId: string): Place | null {
+    const { maxConcurrency, spool } = this.#options;
+    const taken = this.#places.size;
+    if (taken >= maxConcurrency || this.#places.has(requestId) || !spool.hasRoom(taken * ROW_BYTES)) return null;
+    const place = { requestId, controller: new AbortController() };
+    this.#places.set(requestId, place);
+    return place;
+  }
+
+  /** Gives a place back that was taken for nothing. */
+  leave({ requestId }: Place): void {
+    this.#places.delete(requestId);
   }
 
   /** Requests that are carried out here just now. */
   get running(): number {
-    return this.#running.size;
+    return this.#places.size;
   }
 
   /** Aborts a request that is carried out here. */
   cancel(requestId: string): void {
-    this.#running.get(requestId)?.abort();
+    this.#places.get(requestId)?.controller.abort();
   }
 
   /** Redis is away: nothing of the request is known outside of this process. @returns its outcome. Never rejects. */
@@ -75,18 +99,16 @@ export class DirectMode {
     return this.#run(request, this.#options.store);
   }
 
-  async #run({ payload, signal }: DirectRequest, shared: RequestStore | null): Promise<Outcome> {
+  async #run({ payload, place, signal }: DirectRequest, shared: RequestStore | null): Promise<Outcome> {
     const { spool } = this.#options;
-    const { id } = payload.head;
-    const controller = new AbortController();
+    const { controller } = place;
     const abort = () => controller.abort();
     signal.addEventListener('abort', abort);
     if (signal.aborted) abort();
-    this.#running.set(id, controller);
     try {
       return await carryOut(this.#engine(shared !== null), { payload, signal: controller.signal, spool, shared });
     } finally {
-      this.#running.delete(id);
+      this.leave(place);
       signal.removeEventListener('abort', abort);
     }
   }

@@ -35,12 +35,13 @@ export async function directly(deps: GenerateDeps, call: Call, { head, candidate
   call.markDirect();
   refusePromises(deps, call);
   if (budgets.isHardLimited(head)) throw new Refusal(new BudgetsUnavailable(null));
-  if (!direct.hasRoom)
+  const place = direct.enter(head.id);
+  if (!place)
     throw unavailable('the queue cannot be reached, and this replica carries out as many requests as it may: try again');
   // Its flight is for those who find it in Redis.
   const alone = { ...head, flight: null };
   const payload: GenerateJobPayload = { v: 1, head: alone, request: call.request, candidates, hop: 0 };
-  const outcome = await direct.alone({ payload, signal: call.signal });
+  const outcome = await direct.alone({ payload, place, signal: call.signal });
   if (call.signal.aborted) throw new CallerGone();
   return toAnswer(outcome, head);
 }

@@ -5,6 +5,7 @@ import type { Call } from '../generate/call.js';
 import type { GenerateDeps } from '../generate/deps.js';
 import type { Plan } from '../generate/plan.js';
 import { redisOrNotQueued } from '../generate/refusal.js';
+import type { Place } from './direct-mode.js';
 
 /** A request that is, or may yet be, carried out here. */
 export interface Here {
@@ -13,17 +14,24 @@ export interface Here {
   stop(): void;
 }
 
-/** Nobody would take its job just now, and this process can. */
-export const workersAreAway = ({ lanes, direct }: GenerateDeps, { candidates }: Plan): boolean =>
-  direct.hasRoom && candidates.every(({ provider }) => lanes.isWorkerless(provider));
+/** Would nobody take its job just now? */
+const workersAreAway = ({ lanes }: GenerateDeps, { candidates }: Plan): boolean =>
+  candidates.every(({ provider }) => lanes.isWorkerless(provider));
 
 /**
- * Begins. The wait for it, and what a hang-up or a cancellation means, are those of a job in a worker's hands.
- * @throws NotQueued where Redis is away after all.
+ * Begins where no worker is there and this process has a place. The wait for it, and what a hang-up or a cancellation means, are those of a
+ * job in a worker's hands. @returns null where it belongs on its queue. @throws NotQueued where Redis is away after all.
  */
-export async function begin(deps: GenerateDeps, call: Call, planned: Plan): Promise<Here> {
-  await redisOrNotQueued(deps.store.admit(planned.head));
-  return { outcome: carryOut(deps, call, planned), stop: () => undefined };
+export async function beginUnlessServed(deps: GenerateDeps, call: Call, planned: Plan): Promise<Here | null> {
+  const place = workersAreAway(deps, planned) ? deps.direct.enter(planned.head.id) : null;
+  if (!place) return null;
+  try {
+    await redisOrNotQueued(deps.store.admit(planned.head));
+  } catch (error) {
+    deps.direct.leave(place);
+    throw error;
+  }
+  return { outcome: carryOut(deps, call, planned, { place, hop: 0 }), stop: () => undefined };
 }
 
 /** For a request on its queue: begins as soon as nobody is left to take it from there, unless a worker holds it. */
@@ -38,16 +46,29 @@ export function beginWhenDeserted(deps: GenerateDeps, call: Call, planned: Plan)
     const lane = stored?.head.lanes[stored.hop];
     if (!stored || lane === undefined || !(workersAreAway(deps, planned) || deps.lanes.isDeserted(lane))) return;
     // Whoever takes the job out of the queue is the only one to have it.
-    if (!deps.direct.hasRoom || !(await removeWaiting(deps, id))) return;
+    const place = deps.direct.enter(id);
+    if (!place) return;
+    let taken = false;
+    try {
+      taken = await removeWaiting(deps, id);
+    } finally {
+      if (!taken) deps.direct.leave(place);
+    }
+    if (!taken) return;
     stop();
     const candidates = planned.candidates.filter(({ provider }) => stored.head.lanes.includes(provider));
-    begun(carryOut(deps, call, { ...planned, head: stored.head, candidates }, stored.hop));
+    begun(carryOut(deps, call, { ...planned, head: stored.head, candidates }, { place, hop: stored.hop }));
   });
   return { outcome, stop };
 }
 
-function carryOut({ direct }: GenerateDeps, call: Call, { head, candidates }: Plan, hop = 0): Promise<Outcome> {
+interface Stand {
+  place: Place;
+  hop: number;
+}
+
+function carryOut({ direct }: GenerateDeps, call: Call, { head, candidates }: Plan, { place, hop }: Stand): Promise<Outcome> {
   call.markDirect();
   const payload: GenerateJobPayload = { v: 1, head, request: call.request, candidates, hop };
-  return direct.inTheirPlace({ payload, signal: new AbortController().signal });
+  return direct.inTheirPlace({ payload, place, signal: new AbortController().signal });
 }

@@ -1,5 +1,5 @@
 /** A request that makes its own provider call: enqueued, and waited for unless it is asynchronous. */
-import { begin, beginWhenDeserted, workersAreAway, type Here } from '../direct/in-their-place.js';
+import { beginUnlessServed, beginWhenDeserted, type Here } from '../direct/in-their-place.js';
 import type { Answer, Queued } from './answer.js';
 import { awaitOutcome } from './await-outcome.js';
 import type { Call } from './call.js';
@@ -28,7 +28,8 @@ export async function ownCall(deps: GenerateDeps, call: Call, planned: Plan): Pr
 
 /** Onto its queue; or begun here at once where nobody takes from its queues. */
 async function enter(deps: GenerateDeps, call: Call, planned: Plan): Promise<Here> {
-  if (workersAreAway(deps, planned)) return begin(deps, call, planned);
+  const here = await beginUnlessServed(deps, call, planned);
+  if (here) return here;
   await enqueueUnlessFull(deps, call.request, planned);
   return beginWhenDeserted(deps, call, planned);
 }

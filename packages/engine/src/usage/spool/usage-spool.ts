@@ -80,9 +80,12 @@ export class UsageSpool {
     return this.#bytes();
   }
 
-  /** False while its bound is reached, or the disk does not take it: then nothing may be done whose row could be lost. */
-  hasRoom(): boolean {
-    return !this.#failing && this.#bytes() < this.#options.maxBytes;
+  /**
+   * False while its bound is reached, or the disk does not take it: then nothing may be done whose row could be lost.
+   * @param promised bytes that will come of what is under way.
+   */
+  hasRoom(promised = 0): boolean {
+    return !this.#failing && this.#bytes() + promised < this.#options.maxBytes;
   }
 
   /** Before a provider call: should this process die over it, this is what its row is made from. Resolves late rather than never. */
