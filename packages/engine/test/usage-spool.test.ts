@@ -1,4 +1,4 @@
-import { appendFile, mkdtemp, readdir, readFile, rename, rm, unlink, utimes } from 'node:fs/promises';
+import { appendFile, mkdir, mkdtemp, readdir, readFile, readlink, rename, rm, unlink, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
@@ -7,6 +7,9 @@ import { createLogger, newRequestId, type UsageAttempt, type UsageEvent } from '
 import { openAttempt } from '../src/attempt/attempt-row.js';
 import { refusedEvent } from '../src/finish/usage-log.js';
 import { UsageSpool } from '../src/index.js';
+import { listSegments, takeOver } from '../src/usage/spool/segment.js';
+import { SpoolFile } from '../src/usage/spool/spool-file.js';
+import { eventLine, openLine } from '../src/usage/spool/spool-line.js';
 import { until } from './harness.js';
 import { providerConfig, request } from './samples.js';
 
@@ -188,3 +191,77 @@ describe('a process that was killed', () => {
     await until(() => store.ids().has(late.id));
   });
 });
+
+describe("a file in nobody's hands", () => {
+  it('is stored as well: one of ours that was given up after an error, and one of the dead that could not be read at once', async () => {
+    const store = new Store();
+    await start('api-1', store);
+    const [own, ended, under] = [head(), head(), head()];
+    await appendFile(join(directory, 'api-1.70.api-1.jsonl'), openLine({ head: head(), attempts: [] }) + eventLine(event(own)));
+    await appendFile(join(directory, 'api-1.71.api-0.jsonl'), openLine({ head: under, attempts: [] }) + eventLine(event(ended)));
+    await until(() => store.ids().size === 3);
+    expect(store.ids()).toEqual(new Set([own.id, ended.id, under.id]));
+    await until(async () => !(await files()).some((name) => /\.7[01]\./.test(name)));
+  });
+
+  it('is not left behind by each try to begin one', async () => {
+    const store = new Store();
+    const spool = await start('api-1', store);
+    let tries = 0;
+    const broken = Object.assign(head(), {
+      toJSON: (): unknown => {
+        tries++;
+        if (tries === 2 || tries === 3) throw new Error('not now');
+        return {};
+      },
+    });
+    await spool.opened(broken, []);
+    await until(() => tries >= 4);
+    expect(await openHandles()).toBeLessThanOrEqual(1);
+  });
+
+  it("is not taken for another process's where nobody can tell whose it is", async () => {
+    await mkdir(join(directory, 'here'));
+    const file = await SpoolFile.create(join(directory, 'here', 'api-1.1.api-1.jsonl'));
+    await rename(join(directory, 'here'), join(directory, 'there'));
+    await writeFile(join(directory, 'here'), '');
+    await expect(file.append('line\n', 1)).rejects.toMatchObject({ code: 'ENOTDIR' });
+    await unlink(join(directory, 'here'));
+    await expect(file.append('line\n', 1)).resolves.toBe(false);
+    await file.close();
+  });
+});
+
+describe('a process that is taken for dead', () => {
+  it('is inherited by one, however many look at once', async () => {
+    for (let i = 1; i <= 20; i++) await writeFile(join(directory, `api-0.${i}.api-0.jsonl`), '');
+    await writeFile(join(directory, 'api-0.alive'), '');
+    await utimes(join(directory, 'api-0.alive'), 1_000, 1_000);
+    const heirs = ['api-1', 'api-2', 'api-3', 'api-4'];
+    for (const heir of heirs) await writeFile(join(directory, `${heir}.alive`), '');
+    let numbers = 0;
+    await Promise.all(heirs.map((heir) => takeOver(directory, heir, 10_000, () => ++numbers)));
+    const names = await listSegments(directory);
+    expect(names).toHaveLength(20);
+    expect(new Set(names.map(({ holder }) => holder)).size).toBe(1);
+    expect((await readdir(directory)).filter((name) => !name.endsWith('.jsonl'))).toEqual(heirs.map((heir) => `${heir}.alive`));
+  });
+
+  it('may stand still only: its requests are not lost before their time is over', async () => {
+    const under = { ...head(), deadline: Date.now() + 1_500 };
+    await appendFile(join(directory, 'api-0.1.api-0.jsonl'), openLine({ head: under, attempts: [] }));
+    const store = new Store();
+    await start('api-1', store);
+    await until(async () => !(await files()).some((name) => name.includes('.api-0.')));
+    expect(await written()).toContain(under.id);
+    await until(() => store.ids().has(under.id));
+    expect(Date.now()).toBeGreaterThanOrEqual(under.deadline);
+  });
+});
+
+/** Of this process, in the test's folder; where the system does not tell, none. */
+async function openHandles(): Promise<number> {
+  const handles = await readdir('/proc/self/fd').catch(() => []);
+  const paths = await Promise.all(handles.map((handle) => readlink(`/proc/self/fd/${handle}`).catch(() => '')));
+  return paths.filter((path) => path.startsWith(directory)).length;
+}

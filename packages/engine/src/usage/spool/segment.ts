@@ -2,7 +2,7 @@
  * The spool's files. `<holder>.<number>.<writer>.jsonl`: who answers for the file now, and who wrote it. A file changes hands by being
  * renamed, which only one of several processes can do; `<holder>.alive` is touched for as long as its process lives.
  */
-import { readdir, rename, stat, unlink } from 'node:fs/promises';
+import { readdir, rename, stat, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 export interface SegmentName {
@@ -11,6 +11,7 @@ export interface SegmentName {
   writer: string;
 }
 
+const LOCK = 'take-over.lock';
 const SEGMENT = /^([A-Za-z0-9-]+)\.(\d+)\.([A-Za-z0-9-]+)\.jsonl$/;
 
 export const segmentFile = ({ holder, number, writer }: SegmentName): string => `${holder}.${number}.${writer}.jsonl`;
@@ -25,42 +26,60 @@ export async function listSegments(directory: string): Promise<SegmentName[]> {
   return found.toSorted((a, b) => a.number - b.number);
 }
 
-/** Takes over the files of holders that are gone: closed, or without a sign of life for `silenceMs`. @returns what is `me`'s now. */
-export async function takeOver(directory: string, me: string, silenceMs: number, number: () => number): Promise<SegmentName[]> {
-  const taken: SegmentName[] = [];
-  const others = (await listSegments(directory)).filter(({ holder }) => holder !== me);
-  for (const holder of new Set(others.map((name) => name.holder))) {
-    if (!(await isGone(join(directory, aliveFile(holder)), silenceMs))) continue;
-    for (const name of others.filter((other) => other.holder === holder)) {
+/**
+ * Takes over the files of holders that are gone: closed, or without a sign of life for `silenceMs`. One process at a time, so that what one
+ * left goes to one: who saw half of it would take requests for unanswered whose end stands in the other half.
+ */
+export async function takeOver(directory: string, me: string, silenceMs: number, number: () => number): Promise<void> {
+  const look = () => silentHolders(directory, me, silenceMs);
+  if ((await look()).length === 0 || !(await lock(directory, silenceMs))) return;
+  try {
+    const gone = await look();
+    for (const name of await listSegments(directory)) {
+      if (!gone.includes(name.holder)) continue;
       const mine = { holder: me, number: number(), writer: name.writer };
-      if (await moved(join(directory, segmentFile(name)), join(directory, segmentFile(mine)))) taken.push(mine);
+      await rename(join(directory, segmentFile(name)), join(directory, segmentFile(mine))).catch(unlessMissing);
     }
+    for (const holder of gone) await unlink(join(directory, aliveFile(holder))).catch(unlessMissing);
+  } finally {
+    await unlink(join(directory, LOCK)).catch(unlessMissing);
   }
-  return taken;
 }
 
-/** Of several that look at once, the one whose unlink succeeds goes first; a file without a holder is anybody's. */
-async function isGone(alive: string, silenceMs: number): Promise<boolean> {
+async function silentHolders(directory: string, me: string, silenceMs: number): Promise<string[]> {
+  const holders = new Set((await listSegments(directory)).map(({ holder }) => holder));
+  holders.delete(me);
+  const silent: string[] = [];
+  for (const holder of holders) if (await isSilent(join(directory, aliveFile(holder)), silenceMs)) silent.push(holder);
+  return silent;
+}
+
+/** True too of one that closed: a file without a holder is anybody's. */
+async function isSilent(path: string, silenceMs: number): Promise<boolean> {
   try {
-    const { mtimeMs } = await stat(alive);
-    if (Date.now() - mtimeMs < silenceMs) return false;
-    await unlink(alive);
-    return true;
+    return Date.now() - (await stat(path)).mtimeMs >= silenceMs;
   } catch (error) {
     if (isMissing(error)) return true;
     throw error;
   }
 }
 
+/** @returns false while another has it. One whose holder died over it is removed, and is there for the next look. */
+async function lock(directory: string, silenceMs: number): Promise<boolean> {
+  const path = join(directory, LOCK);
+  try {
+    await writeFile(path, '', { flag: 'wx', mode: 0o600 });
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    if (await isSilent(path, silenceMs)) await unlink(path).catch(unlessMissing);
+    return false;
+  }
+}
+
 /** True of a file that is not there: another process took it over, with what is in it. */
 export const isMissing = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === 'ENOENT';
 
-async function moved(from: string, to: string): Promise<boolean> {
-  try {
-    await rename(from, to);
-    return true;
-  } catch (error) {
-    if (isMissing(error)) return false;
-    throw error;
-  }
+export function unlessMissing(error: unknown): void {
+  if (!isMissing(error)) throw error;
 }

@@ -1,5 +1,6 @@
 /** The file that a process appends to just now. */
-import { open, stat, type FileHandle } from 'node:fs/promises';
+import { open, stat, unlink, type FileHandle } from 'node:fs/promises';
+import { isMissing } from './segment.js';
 
 export class SpoolFile {
   readonly path: string;
@@ -25,13 +26,19 @@ export class SpoolFile {
   /**
    * In the kernel's hands when this resolves, so it outlives this process; the disk's within a second ({@link sync}).
    * @returns false where the file is no longer ours: another process took us for dead, and may have read it before this.
+   * @throws where it cannot be written, or nobody can tell whose it is.
    */
   async append(text: string, events: number): Promise<boolean> {
     await this.#handle.appendFile(text);
     this.#dirty = true;
     this.bytes += Buffer.byteLength(text);
     this.events += events;
-    return (await stat(this.path).catch(() => null))?.ino === this.#inode;
+    try {
+      return (await stat(this.path)).ino === this.#inode;
+    } catch (error) {
+      if (isMissing(error)) return false;
+      throw error;
+    }
   }
 
   async sync(): Promise<void> {
@@ -42,5 +49,11 @@ export class SpoolFile {
 
   async close(): Promise<void> {
     await this.#handle.close();
+  }
+
+  /** For one that holds nothing whose loss would be felt. */
+  async discard(): Promise<void> {
+    await this.close().catch(() => undefined);
+    await unlink(this.path).catch(() => undefined);
   }
 }

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import type { RequestHead } from '@llm-gateway/queue';
 import type { Logger, UsageAttempt, UsageEvent } from '@llm-gateway/shared';
 import { lostEvent } from '../../finish/lost-event.js';
-import { aliveFile, isMissing, segmentFile, takeOver } from './segment.js';
+import { aliveFile, listSegments, segmentFile, takeOver, unlessMissing, type SegmentName } from './segment.js';
 import { SpoolFile } from './spool-file.js';
 import { eventLine, openLine, type OpenRequest } from './spool-line.js';
 import { storeSegment, unendedIn, type SegmentSink } from './store-segment.js';
@@ -56,6 +56,9 @@ export class UsageSpool {
   #writing = false;
   #failing = false;
   #storing: Promise<void> | null = null;
+  #lookingAfter = false;
+  /** Requests of a process that was taken for dead, and may have stood still only: their time is not over. */
+  readonly #inherited = new Map<string, OpenRequest>();
   #retryMs = 0;
   #retryAt = 0;
 
@@ -67,7 +70,7 @@ export class UsageSpool {
   async start(): Promise<void> {
     await mkdir(this.#options.directory, { recursive: true, mode: 0o700 });
     await this.#sayAlive();
-    await this.#takeOver();
+    await this.#lookAfter();
     this.#timers.push(
       setInterval(() => void this.#beat(), BEAT_MS),
       setInterval(() => void this.#storeAll(), STORE_EVERY_MS),
@@ -154,8 +157,7 @@ export class UsageSpool {
         this.#pending = [...batch, ...this.#pending];
         if (!this.#failing) this.#options.logger.error({ err: error }, 'usage rows cannot be written to the spool, trying again');
         this.#failing = true;
-        await this.#file?.close().catch(() => undefined);
-        this.#file = null;
+        await this.#exclusively(() => this.#giveUpFile());
         await new Promise((resolve) => setTimeout(resolve, BEAT_MS));
       }
     }
@@ -173,13 +175,27 @@ export class UsageSpool {
     await this.#file.append(text, events);
   }
 
+  /** What stands in it is stored, after the next look at the files. */
+  async #giveUpFile(): Promise<void> {
+    const file = this.#file;
+    this.#file = null;
+    if (file?.bytes === 0) await file.discard();
+    else await file?.close().catch(() => undefined);
+  }
+
   /** With the requests under way in it, so that the files before it can go. */
   async #newFile(): Promise<SpoolFile> {
     const { owner, directory } = this.#options;
     await mkdir(directory, { recursive: true, mode: 0o700 });
     await this.#sayAlive();
     const file = await SpoolFile.create(this.#path(segmentFile({ holder: owner, number: ++this.#numbers, writer: owner })));
-    if (this.#open.size > 0) await file.append([...this.#open.values()].map(openLine).join(''), 0);
+    if (this.#open.size === 0) return file;
+    try {
+      await file.append([...this.#open.values()].map(openLine).join(''), 0);
+    } catch (error) {
+      await file.discard();
+      throw error;
+    }
     return file;
   }
 
@@ -212,7 +228,8 @@ export class UsageSpool {
     for (let next = this.#full[0]; next; next = this.#full[0]) {
       const { path } = next;
       await storeSegment(path, { store, setAside: (line, reason) => this.#setAside(line, reason) });
-      await unlink(path).catch(unlessGone);
+      await this.#exclusively(() => this.#carryOpen());
+      await unlink(path).catch(unlessMissing);
       this.#full.shift();
     }
   }
@@ -223,6 +240,11 @@ export class UsageSpool {
     this.#file = await this.#newFile();
     this.#full.push({ path: file.path, bytes: file.bytes });
     await file.close();
+  }
+
+  /** Before an older file goes: the requests under way may stand in that one alone. */
+  async #carryOpen(): Promise<void> {
+    if (this.#open.size > 0) this.#file ??= await this.#newFile();
   }
 
   async #storeLast(): Promise<void> {
@@ -237,7 +259,9 @@ export class UsageSpool {
       const now = new Date();
       await utimes(this.#path(aliveFile(this.#options.owner)), now, now).catch(() => this.#sayAlive());
       await this.#exclusively(async () => this.#file?.sync());
-      await this.#takeOver();
+      if (this.#lookingAfter) return;
+      this.#lookingAfter = true;
+      await this.#lookAfter().finally(() => (this.#lookingAfter = false));
     } catch (error) {
       this.#options.logger.debug({ err: error }, 'the spool could not be looked after, trying again');
     }
@@ -247,18 +271,46 @@ export class UsageSpool {
     await writeFile(this.#path(aliveFile(this.#options.owner)), '', { mode: 0o600 });
   }
 
-  /** The files of the dead: their rows, and a row for each request that they died over. */
-  async #takeOver(): Promise<void> {
+  /** Files that were left, by the dead or after an error of ours: their rows, and a row for each request that somebody died over. */
+  async #lookAfter(): Promise<void> {
     const { directory, owner, logger, silenceMs = SILENCE_MS } = this.#options;
-    const taken = await takeOver(directory, owner, silenceMs, () => ++this.#numbers);
-    for (const writer of new Set(taken.map((name) => name.writer))) {
-      const paths = taken.filter((name) => name.writer === writer).map((name) => this.#path(segmentFile(name)));
-      logger.info({ writer, files: paths.length }, 'usage rows of a process that has ended are taken over');
-      const unended = await unendedIn(paths, { store: () => Promise.resolve(), setAside: () => Promise.resolve() });
-      // In a file of ours before theirs can go.
-      for (const open of unended) await this.#append(eventLine(lostEvent(open)), true);
-      for (const path of paths) this.#full.push({ path, bytes: (await stat(path)).size });
+    await takeOver(directory, owner, silenceMs, () => ++this.#numbers);
+    const left = await this.#leftFiles();
+    for (const writer of new Set(left.map((name) => name.writer))) {
+      const paths = left.filter((name) => name.writer === writer).map((name) => this.#path(segmentFile(name)));
+      if (writer !== owner) {
+        logger.info({ writer, files: paths.length }, 'usage rows of a process that has ended are taken over');
+        await this.#inherit(paths);
+      }
+      const sizes = await Promise.all(paths.map((path) => stat(path)));
+      this.#full.push(...paths.map((path, i) => ({ path, bytes: sizes[i]?.size ?? 0 })));
     }
+    for (const open of this.#inherited.values()) if (isOver(open)) this.#bury(open);
+  }
+
+  /** Ours by their names, and in nobody's hands. */
+  async #leftFiles(): Promise<SegmentName[]> {
+    let left: SegmentName[] = [];
+    await this.#exclusively(async () => {
+      // In this order: what is stored meanwhile is known.
+      const known = new Set([this.#file?.path, ...this.#full.map(({ path }) => path)]);
+      const names = await listSegments(this.#options.directory);
+      left = names.filter((name) => name.holder === this.#options.owner && !known.has(this.#path(segmentFile(name))));
+    });
+    return left;
+  }
+
+  /** In a file of ours before theirs can go. Who only stood still may yet answer, and its row is the true one. */
+  async #inherit(paths: readonly string[]): Promise<void> {
+    for (const open of await unendedIn(paths, { store: () => Promise.resolve(), setAside: () => Promise.resolve() })) {
+      this.#inherited.set(open.head.id, open);
+      await this.opened(open.head, open.attempts);
+    }
+  }
+
+  #bury(open: OpenRequest): void {
+    this.#inherited.delete(open.head.id);
+    this.record(lostEvent(open));
   }
 
   async #setAside(line: string, reason: string): Promise<void> {
@@ -267,7 +319,4 @@ export class UsageSpool {
   }
 }
 
-/** Another process took the file over, with what is in it. */
-function unlessGone(error: unknown): void {
-  if (!isMissing(error)) throw error;
-}
+const isOver = ({ head }: OpenRequest): boolean => head.deadline <= Date.now();
