@@ -1,10 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { cover } from '../src/usage/rollups/cover.js';
+import { GRAINS } from '../src/usage/rollups/cubes.js';
 
-const GRAINS = ['hour', 'day', 'month'] as const;
+const USUAL = ['hour', 'day', 'month'] as const;
 const span = (from: string, to: string) => ({ from: new Date(from), to: new Date(to) });
-const shown = (from: string, to: string, grains: readonly (typeof GRAINS)[number][] = GRAINS) =>
+const shown = (from: string, to: string, grains: readonly (typeof GRAINS)[number][] = USUAL) =>
   cover(span(from, to), grains).map(
     (piece) => `${piece.sign === 1 ? '' : '-'}${piece.grain} ${piece.from.toISOString().slice(0, 16)}`,
   );
@@ -34,6 +35,17 @@ describe('a range', () => {
     ]);
   });
 
+  it('has pentads between months and days, where they are kept', () => {
+    expect(shown('2026-01-08T00:00:00Z', '2026-02-14T00:00:00Z', GRAINS)).toEqual([
+      'month 2026-01-01T00:00',
+      '-pentad 2026-02-16T00:00',
+      '-pentad 2026-01-01T00:00',
+      '-day 2026-02-14T00:00',
+      '-day 2026-01-06T00:00',
+    ]);
+    expect(shown('2026-03-26T00:00:00Z', '2026-04-01T00:00:00Z', GRAINS)).toEqual(['pentad 2026-03-26T00:00']);
+  });
+
   it('is one piece where a grain fits', () => {
     expect(shown('2026-02-01T00:00:00Z', '2026-05-01T00:00:00Z')).toEqual(['month 2026-02-01T00:00']);
     expect(shown('2026-02-01T10:00:00Z', '2026-02-01T11:00:00Z')).toEqual(['hour 2026-02-01T10:00']);
@@ -55,8 +67,14 @@ describe('a range', () => {
         const range = a < b ? { from: a, to: b } : { from: b, to: a };
         const pieces = cover(range, grains);
         for (const { grain, from, to } of pieces) {
-          const zeros = { request: '', hour: ':00:00.000Z', day: 'T00:00:00.000Z', month: '-01T00:00:00.000Z' }[grain];
-          expect([from, to].every((at) => at.toISOString().endsWith(zeros))).toBe(true);
+          const edge = {
+            request: /Z$/,
+            hour: /:00:00\.000Z$/,
+            day: /T00:00:00\.000Z$/,
+            pentad: /-(01|06|11|16|21|26)T00:00:00\.000Z$/,
+            month: /-01T00:00:00\.000Z$/,
+          }[grain];
+          expect([from, to].every((at) => edge.test(at.toISOString()))).toBe(true);
         }
         // Any moment, and those beside every edge.
         const edges = [range, ...pieces].flatMap(({ from, to }) => [+from - 1, +from, +to - 1, +to]);

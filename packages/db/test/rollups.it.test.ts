@@ -1,7 +1,9 @@
+import { readFile } from 'node:fs/promises';
 import { beforeEach, describe, expect, it, jest } from '@jest/globals';
 import fc from 'fast-check';
 import type { UsageAttempt, UsageEvent, UsageLog } from '@llm-gateway/shared';
 import {
+  checkRollups,
   insertUsage,
   providerErrors,
   rebuildRollups,
@@ -248,5 +250,40 @@ describe('the sums', () => {
     await rebuildRollups(fixture.db, { ...span, onDay: (day) => days.push(day) });
     expect(await cells()).toEqual(right);
     expect(days).toHaveLength(30 + 31 + 30);
+  });
+
+  it('by pentads, and by service and customer, are made of older sums by their migration', async () => {
+    const stories = fc.sample(request, { numRuns: 300, seed: 17 });
+    await insertUsage(
+      fixture.db,
+      stories.map(({ log, attempts }) => ({ v: 1, log, attempts })),
+    );
+    const right = await cells();
+    expect(right.filter((line) => /^(2 pentad|3 day|3 month) /.test(line)).length).toBeGreaterThan(100);
+    await fixture.sql(
+      `DELETE FROM llm_usage_rollups WHERE grain = 'pentad' OR dimensions = 3; DROP STATISTICS llm_usage_rollups_kinds`,
+    );
+    const file = new URL('../../../prisma/migrations/20261125090500_pentads_of_customers/migration.sql', import.meta.url);
+    await fixture.sql(await readFile(file, 'utf8'));
+    expect(await cells()).toEqual(right);
+  });
+
+  it.each(['hour', 'day', 'pentad', 'month'])('are found wrong where one by the %s is', async (grain) => {
+    const stories = fc.sample(request, { numRuns: 60, seed: 23 });
+    await insertUsage(
+      fixture.db,
+      stories.map(({ log, attempts }) => ({ v: 1, log, attempts })),
+    );
+    const span = { from: new Date(START), to: new Date(END) };
+    const isWrong = async () =>
+      (await checkRollups(fixture.db, span)).some(({ wrongDays, wrongMonth }) => wrongDays.length > 0 || wrongMonth);
+    expect(await isWrong()).toBe(false);
+    await fixture.sql(
+      `
+      UPDATE llm_usage_rollups SET errors = errors + 1 WHERE ctid = (
+        SELECT ctid FROM llm_usage_rollups WHERE dimensions = 2 AND grain = $1 ORDER BY bucket LIMIT 1)`,
+      [grain],
+    );
+    expect(await isWrong()).toBe(true);
   });
 });

@@ -3,7 +3,7 @@ import type { UsageAttempt, UsageEvent, UsageLog } from '@llm-gateway/shared';
 import { transaction, type Db, type Queryable } from '../connection/database.js';
 import { Prisma } from '../generated/client.js';
 import { withPartitions } from './partitions/partitions.js';
-import { changeBooked, requestsOf, takeTurns } from './rollups/change-booked.js';
+import { changeBooked, requestsOf, takeBooking, takeTurns } from './rollups/change-booked.js';
 import { book } from './rollups/book.js';
 import { costsOf, type SpentRequest } from './costs-of.js';
 import { recost } from './recost.js';
@@ -53,7 +53,7 @@ function unlessLate(error: unknown): null {
   throw error;
 }
 
-/** The usual batch: every attempt comes with its request. Any number of writers do this side by side. */
+/** The usual batch: every attempt comes with its request. Any number of writers do this side by side, up to the booking. */
 async function insertNew(tx: Queryable, batch: Batch): Promise<InsertedUsage> {
   await takeTurns(tx, 'together');
   const newLogs = new Set(await insertLogs(tx, batch.logs));
@@ -62,8 +62,10 @@ async function insertNew(tx: Queryable, batch: Batch): Promise<InsertedUsage> {
   const requests = requestsOf([...newLogs], spanOf(batch));
   if (newLogs.size === 0) return { logs: 0, attempts: 0, spent: [] };
   await recost(tx, requests);
+  const spent = await costsOf(tx, requests);
+  await takeBooking(tx);
   await book(tx, { ...requests, sign: 1 });
-  return { logs: newLogs.size, attempts: changed.length, spent: await costsOf(tx, requests) };
+  return { logs: newLogs.size, attempts: changed.length, spent };
 }
 
 /** Attempts of requests that may be there, and booked, already. Rare; nobody else writes meanwhile. */

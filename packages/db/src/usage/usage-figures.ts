@@ -3,7 +3,7 @@ import { Prisma } from '../generated/client.js';
 import { ADDED_UP, HAVING_ANY, HISTOGRAM, toFigures, type SumsRow, type UsageFigures } from './figures.js';
 import type { Dimension } from './rollups/cubes.js';
 import type { PackedHistogram } from './rollups/latency.js';
-import { sumsOf } from './rollups/sums-of.js';
+import { latenciesOf, sumsOf } from './rollups/sums-of.js';
 import type { UsageFilter } from './usage-filter.js';
 
 export type UsageDimension = Dimension;
@@ -48,6 +48,7 @@ export async function usageBy(
     column: Prisma.raw(COLUMNS[dimension]),
     order: Prisma.raw(ORDERS[sort]),
     sums: sumsOf({ filter, by: [dimension] }),
+    latencies: latenciesOf({ filter, by: [dimension] }),
     limit,
   };
   const rows = await (dimension === 'customer' ? manyLines(db, lines) : fewLines(db, lines));
@@ -58,6 +59,7 @@ interface Lines {
   column: Prisma.Sql;
   order: Prisma.Sql;
   sums: Prisma.Sql;
+  latencies: Prisma.Sql;
   limit: number;
 }
 
@@ -73,7 +75,7 @@ function fewLines(db: Db, { column, order, sums, limit }: Lines): Promise<Line[]
 }
 
 /** Histograms only of the lines that are shown: of thousands of customers that would be most of the work. */
-async function manyLines(db: Db, { column, order, sums, limit }: Lines): Promise<Line[]> {
+async function manyLines(db: Db, { column, order, sums, latencies, limit }: Lines): Promise<Line[]> {
   const rows = await query(
     db,
     (client) => client.$queryRaw<Omit<Line, keyof PackedHistogram>[]>`
@@ -83,7 +85,7 @@ async function manyLines(db: Db, { column, order, sums, limit }: Lines): Promise
   const histograms = await query(
     db,
     (client) => client.$queryRaw<({ key: string } & PackedHistogram)[]>`
-      SELECT ${column} AS key, ${HISTOGRAM} FROM (${sums}) AS sums WHERE ${column} = ANY (${rows.map((row) => row.key)}) GROUP BY 1`,
+      SELECT ${column} AS key, ${HISTOGRAM} FROM (${latencies}) AS latencies WHERE ${column} = ANY (${rows.map((row) => row.key)}) GROUP BY 1`,
   );
   const known = new Map(histograms.map((histogram) => [histogram.key, histogram]));
   return rows.map((row) => ({ added: null, taken: null, ...known.get(row.key), ...row }));

@@ -62,13 +62,12 @@ export class UsageReader {
   async read(count: number, blockMs: number): Promise<UsageEntry[]> {
     const claimed = await this.#claimFromTheDead(count);
     if (claimed.length > 0) return claimed;
-    const perStream = Math.max(1, Math.ceil(count / 4));
     const streams = await this.#redis.xreadgroup(
       'GROUP',
       GROUP,
       this.#consumer,
       'COUNT',
-      perStream,
+      this.#perStream(count),
       'BLOCK',
       blockMs,
       'STREAMS',
@@ -100,14 +99,24 @@ export class UsageReader {
     this.#logger.error({ stream: entry.stream, entry: entry.entryId, reason }, 'usage event moved to the dead-letter stream');
   }
 
+  /** Requests are spread over the shards evenly, so where many wait each has its share of them. */
+  #perStream(count: number): number {
+    return Math.ceil(count / this.#streams.length);
+  }
+
   async #claimFromTheDead(count: number): Promise<UsageEntry[]> {
     if (Date.now() < this.#nextClaimAt) return [];
     const found: [string, RawEntry[]][] = [];
     for (const stream of this.#streams) {
-      const [, entries] = (await this.#redis.xautoclaim(stream, GROUP, this.#consumer, CLAIM_IDLE_MS, '0', 'COUNT', count)) as [
-        string,
-        RawEntry[],
-      ];
+      const [, entries] = (await this.#redis.xautoclaim(
+        stream,
+        GROUP,
+        this.#consumer,
+        CLAIM_IDLE_MS,
+        '0',
+        'COUNT',
+        this.#perStream(count),
+      )) as [string, RawEntry[]];
       if (entries.length > 0) found.push([stream, entries]);
     }
     if (found.length === 0) this.#nextClaimAt = Date.now() + CLAIM_IDLE_MS;

@@ -1,7 +1,7 @@
 /** Adds what requests come to to the sums, or takes it away again. In the transaction that changes the rows, or they would part. */
 import type { Queryable } from '../../connection/database.js';
 import { Prisma } from '../../generated/client.js';
-import { CUBES, DIMENSION, type Cube, type Grain } from './cubes.js';
+import { bucketOf, CUBES, DIMENSION, GRAINS, type Cube, type Grain } from './cubes.js';
 import { eachSum, factsOf, SUMS, type Requests } from './facts.js';
 
 export const KEY = Prisma.sql`dimensions, grain, bucket, service, customer_id, provider, model`;
@@ -30,7 +30,7 @@ export interface Booking extends Requests {
  * Books requests. Rows of sums are taken in the order of their keys, because two transactions that take them in different orders would
  * wait for each other for ever; and they are held until the transaction ends, so let this be its last statement.
  */
-export async function book(tx: Queryable, { where, span, sign, grains = ['hour', 'day', 'month'] }: Booking): Promise<void> {
+export async function book(tx: Queryable, { where, span, sign, grains = GRAINS }: Booking): Promise<void> {
   const withCustomer = CUBES.filter((cube) => (cube.dimensions & DIMENSION.customer) !== 0);
   const without = CUBES.filter((cube) => (cube.dimensions & DIMENSION.customer) === 0);
   await tx.$executeRaw`
@@ -69,7 +69,7 @@ function kindsOf(cubes: readonly Cube[], grains: readonly Grain[]): string {
 const { service, customer, provider, model } = DIMENSION;
 const kept = (column: string, bit: number): string =>
   `CASE WHEN dimensions & ${bit} <> 0 THEN ${column} ELSE '' END AS ${column}`;
-const CELL = `dimensions, grain, date_trunc(grain, created_at) AS bucket, ${kept('service', service)}, ${kept('customer_id', customer)},
+const CELL = `dimensions, grain, ${bucketOf('grain', 'created_at')} AS bucket, ${kept('service', service)}, ${kept('customer_id', customer)},
   ${kept('provider', provider)}, ${kept('model', model)}`;
 
 /** @returns a SELECT of the sums of the cubes' cells. */

@@ -13,6 +13,14 @@ export async function takeTurns(tx: Queryable, how: 'alone' | 'together'): Promi
   else await tx.$executeRaw`SELECT pg_advisory_xact_lock_shared(hashtext('llm_usage'), hashtext(current_schema()))`;
 }
 
+/**
+ * Whoever only adds books when nobody else does: the sums of this hour are the same rows for all, and to wait for each of them in turn is
+ * slower than to wait once. Until the transaction ends, so let only the booking come after it.
+ */
+export async function takeBooking(tx: Queryable): Promise<void> {
+  await tx.$executeRaw`SELECT pg_advisory_xact_lock(hashtext('llm_usage_booking'), hashtext(current_schema()))`;
+}
+
 /** Requests by their ids. @param times between which the requests and the calls that they are known by were made. */
 export function requestsOf(ids: readonly string[], times: { from: Date; to: Date }): Requests {
   const span = { from: new Date(times.from.getTime() - REQUEST_MARGIN_MS), to: new Date(times.to.getTime() + REQUEST_MARGIN_MS) };

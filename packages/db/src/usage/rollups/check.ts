@@ -1,7 +1,7 @@
 /** Holds the sums against the rows that they are of. Writes nothing. */
 import { query, transaction, type Db, type Queryable } from '../../connection/database.js';
 import { Prisma } from '../../generated/client.js';
-import { CUBES } from './cubes.js';
+import { bucketOf, COARSE_GRAINS, CUBES, cubesOf, FINE_GRAINS, type Grain } from './cubes.js';
 import { eachSum, factsOf, SUMS, type Sum } from './facts.js';
 import { busyHours, daysOf, monthsOf, type Span } from './spans.js';
 
@@ -15,7 +15,7 @@ export interface CheckedMonth {
   stored: Sums;
   /** Days of which a set of sums comes to something else than the rows. */
   wrongDays: Date[];
-  /** Whether the month's own sums are not those of its days. */
+  /** Whether the sums of the month, or of one of its pentads, are not those of its days. */
   wrongMonth: boolean;
 }
 
@@ -58,12 +58,10 @@ async function checkDay(db: Db, day: Span): Promise<{ counted: Sums; stored: Sum
     const counted = await count(tx, day);
     const rows = await tx.$queryRaw<({ name: string } & Sums)[]>`
       SELECT dimensions || grain AS name, ${TOTALS} FROM llm_usage_rollups
-      WHERE dimensions = ANY (${KNOWN}) AND grain IN ('hour', 'day') AND bucket >= ${day.from} AND bucket < ${day.to}
+      WHERE dimensions = ANY (${KNOWN}) AND grain = ANY (${[...FINE_GRAINS]}) AND bucket >= ${day.from} AND bucket < ${day.to}
       GROUP BY dimensions, grain`;
     const stored = new Map(rows.map(({ name, ...sums }) => [name, sums]));
-    const sets = CUBES.flatMap(({ dimensions, grains }) =>
-      grains.filter((grain) => grain !== 'month').map((grain) => `${dimensions}${grain}`),
-    );
+    const sets = FINE_GRAINS.flatMap((grain) => cubesOf(grain).map((dimensions) => `${dimensions}${grain}`));
     const isWrong = sets.some((name) => !isSame(counted, stored.get(name) ?? NOTHING));
     return { counted, stored: stored.get('0day') ?? NOTHING, isWrong };
   };
@@ -80,14 +78,19 @@ async function count(tx: Queryable, day: Span): Promise<Sums> {
   return total;
 }
 
-async function isMonthWrong(db: Db, { from, to }: Span): Promise<boolean> {
+async function isMonthWrong(db: Db, month: Span): Promise<boolean> {
+  for (const grain of COARSE_GRAINS) if (await differsFromDays(db, month, grain)) return true;
+  return false;
+}
+
+async function differsFromDays(db: Db, { from, to }: Span, grain: Grain): Promise<boolean> {
   const differs = Prisma.raw(SUMS.map((name) => `sum(CASE grain WHEN 'day' THEN ${name} ELSE -${name} END) <> 0`).join(' OR '));
   const rows = await query(
     db,
     (client) => client.$queryRaw<unknown[]>`
       SELECT dimensions FROM llm_usage_rollups
-      WHERE dimensions = ANY (${KNOWN}) AND grain IN ('day', 'month') AND bucket >= ${from} AND bucket < ${to}
-      GROUP BY dimensions HAVING ${differs}`,
+      WHERE dimensions = ANY (${cubesOf(grain)}) AND grain IN ('day', ${grain}) AND bucket >= ${from} AND bucket < ${to}
+      GROUP BY dimensions, ${Prisma.raw(bucketOf(`'${grain}'`, 'bucket'))} HAVING ${differs}`,
   );
   return rows.length > 0;
 }

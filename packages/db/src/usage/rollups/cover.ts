@@ -1,4 +1,4 @@
-/** How a range is put together from months, days, hours and, at its ends, single requests, some of them taken off again. Pure. */
+/** How a range is put together from months, pentads, days, hours and, at its ends, single requests, some of them taken off again. Pure. */
 import type { Grain } from './cubes.js';
 
 export interface Piece {
@@ -12,14 +12,17 @@ export interface Piece {
 }
 
 const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
 
 const floors: Record<Grain, (at: number) => number> = {
   hour: (at) => Math.floor(at / HOUR_MS) * HOUR_MS,
-  day: (at) => Math.floor(at / (24 * HOUR_MS)) * 24 * HOUR_MS,
-  month: (at) => Date.UTC(new Date(at).getUTCFullYear(), new Date(at).getUTCMonth()),
+  day: (at) => Math.floor(at / DAY_MS) * DAY_MS,
+  pentad: (at) => monthAround(at) + Math.min(5, Math.floor((new Date(at).getUTCDate() - 1) / 5)) * 5 * DAY_MS,
+  month: (at) => monthAround(at),
 };
+const monthAround = (at: number): number => Date.UTC(new Date(at).getUTCFullYear(), new Date(at).getUTCMonth());
 /** The longest bucket of a grain, to step into the next one. */
-const LONGEST_MS: Record<Grain, number> = { hour: HOUR_MS, day: 24 * HOUR_MS, month: 31 * 24 * HOUR_MS };
+const LONGEST_MS: Record<Grain, number> = { hour: HOUR_MS, day: DAY_MS, pentad: 6 * DAY_MS, month: 31 * DAY_MS };
 
 interface Bounds {
   before: number;

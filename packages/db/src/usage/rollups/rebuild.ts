@@ -2,15 +2,16 @@
 import { query, transaction, type Db, type Queryable } from '../../connection/database.js';
 import { Prisma } from '../../generated/client.js';
 import { droppedMonths } from '../partitions/partitions.js';
-import { book, INSERT_ROLLUPS } from './book.js';
+import { book, INSERT_ROLLUPS, KEY } from './book.js';
 import { takeTurns } from './change-booked.js';
-import { eachSum } from './facts.js';
+import { bucketOf, COARSE_GRAINS, cubesOf, FINE_GRAINS } from './cubes.js';
+import { eachSum, SUMS } from './facts.js';
 import { busyHours, daysOf, monthsOf, type Span } from './spans.js';
 
 export interface Rebuilding extends Span {
   /** Told after each day, which is written as a whole. */
   onDay?: (day: Date) => void;
-  /** Aborts between two days; what is done by then stays, and the month's own sums are as they were. */
+  /** Aborts between two days; what is done by then stays, and the sums of the month and its pentads are as they were. */
   signal?: AbortSignal;
 }
 
@@ -41,10 +42,10 @@ export async function rebuildRollups(db: Db, { from, to, onDay, signal }: Rebuil
 async function rebuildDay(tx: Queryable, { from, to }: Span): Promise<void> {
   await takeTurns(tx, 'alone');
   await demandRows(tx, { from, to });
-  await tx.$executeRaw`DELETE FROM llm_usage_rollups WHERE grain IN ('hour', 'day') AND bucket >= ${from} AND bucket < ${to}`;
+  await tx.$executeRaw`DELETE FROM llm_usage_rollups WHERE grain = ANY (${[...FINE_GRAINS]}) AND bucket >= ${from} AND bucket < ${to}`;
   for (const span of await busyHours(tx, { from, to })) {
     const where = Prisma.sql`created_at >= ${span.from} AND created_at < ${span.to}`;
-    await book(tx, { where, span, sign: 1, grains: ['hour', 'day'] });
+    await book(tx, { where, span, sign: 1, grains: FINE_GRAINS });
   }
 }
 
@@ -67,26 +68,32 @@ export async function bookUnbooked(db: Db, onDay?: (day: Date) => void): Promise
   if (from) await rebuildRollups(db, { from, to: new Date(), ...(onDay && { onDay }) });
 }
 
-const DAY_KEY = Prisma.sql`dimensions, service, customer_id, provider, model`;
+const KEPT = COARSE_GRAINS.flatMap((grain) => cubesOf(grain).map((dimensions) => `(${dimensions}, '${grain}')`)).join(', ');
 
-/** A month is the sum of its days. */
+/** A month is the sum of its days, and so are its pentads. */
 async function rebuildMonth(tx: Queryable, { from, to }: Span): Promise<void> {
   await takeTurns(tx, 'alone');
-  await tx.$executeRaw`DELETE FROM llm_usage_rollups WHERE grain = 'month' AND bucket = ${from}`;
+  await tx.$executeRaw`DELETE FROM llm_usage_rollups WHERE grain = ANY (${[...COARSE_GRAINS]}) AND bucket >= ${from} AND bucket < ${to}`;
   await tx.$executeRaw`
     ${INSERT_ROLLUPS}
-    WITH days AS (SELECT * FROM llm_usage_rollups WHERE grain = 'day' AND bucket >= ${from} AND bucket < ${to}),
+    WITH kept AS (SELECT dimensions::smallint, grain FROM (VALUES ${Prisma.raw(KEPT)}) AS cube (dimensions, grain)),
+    days AS (
+      SELECT day.dimensions, kept.grain, ${Prisma.raw(bucketOf('kept.grain', 'day.bucket'))} AS bucket, service, customer_id, provider, model,
+        ${Prisma.raw(SUMS.join(', '))}, latency
+      FROM llm_usage_rollups AS day JOIN kept USING (dimensions)
+      WHERE day.grain = 'day' AND day.bucket >= ${from} AND day.bucket < ${to}
+    ),
     bins AS (
-      SELECT ${DAY_KEY}, element & 255 AS bin, sum(element >> 8)::bigint AS count FROM days CROSS JOIN unnest(latency) AS element
-      GROUP BY ${DAY_KEY}, element & 255
+      SELECT ${KEY}, element & 255 AS bin, sum(element >> 8)::bigint AS count FROM days CROSS JOIN unnest(latency) AS element
+      GROUP BY ${KEY}, element & 255
     ),
     -- Put under one another rather than joined: PostgreSQL knows nothing of these sizes and would join them row by row.
     parts AS (
-      SELECT ${DAY_KEY}, ${eachSum((name) => `sum(${name}) AS ${name}`)}, NULL::bigint AS element FROM days GROUP BY ${DAY_KEY}
+      SELECT ${KEY}, ${eachSum((name) => `sum(${name}) AS ${name}`)}, NULL::bigint AS element FROM days GROUP BY ${KEY}
       UNION ALL
-      SELECT ${DAY_KEY}, ${eachSum(() => '0')}, (count << 8) | bin FROM bins WHERE count <> 0
+      SELECT ${KEY}, ${eachSum(() => '0')}, (count << 8) | bin FROM bins WHERE count <> 0
     )
-    SELECT dimensions, 'month', ${from}, service, customer_id, provider, model, ${eachSum((name) => `sum(${name})`)},
+    SELECT ${KEY}, ${eachSum((name) => `sum(${name})`)},
       array_agg(element) FILTER (WHERE element IS NOT NULL)
-    FROM parts GROUP BY ${DAY_KEY}`;
+    FROM parts GROUP BY ${KEY}`;
 }
