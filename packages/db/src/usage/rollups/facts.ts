@@ -26,10 +26,12 @@ export type Sum = (typeof SUMS)[number];
  * Nothing is looked for further away, which spares looking into every month.
  */
 export const REQUEST_MARGIN_MS = 86_400_000;
+/** A call is never made before its request arrives: this much is for clocks that differ. All calls from here on are read at a range's ends. */
+const CLOCKS_MARGIN_MS = 3_600_000;
 
 /** @returns a condition that the calls of requests meet which arrived in the span. */
 export const callsNear = ({ from, to }: { from: Date; to: Date }, column: Prisma.Sql): Prisma.Sql => {
-  const [first, last] = [new Date(from.getTime() - REQUEST_MARGIN_MS), new Date(to.getTime() + REQUEST_MARGIN_MS)];
+  const [first, last] = [new Date(from.getTime() - CLOCKS_MARGIN_MS), new Date(to.getTime() + REQUEST_MARGIN_MS)];
   return Prisma.sql`${column} BETWEEN ${first} AND ${last}`;
 };
 
@@ -38,15 +40,13 @@ export interface Requests {
   where: Prisma.Sql;
   /** When they arrived, at the earliest and the latest. */
   span: { from: Date; to: Date };
-  /** Looks for the calls of one request after the other: where all calls of days would be read for those of some minutes. */
-  oneByOne?: boolean;
 }
 
 /**
  * @returns common table expressions, the last of them `facts` (created_at, service, customer_id, provider, model, the sums, bin): none
  * of the names is null, and `bin` is null for a call.
  */
-export const factsOf = ({ where, span, oneByOne = false }: Requests): Prisma.Sql => Prisma.sql`
+export const factsOf = ({ where, span }: Requests): Prisma.Sql => Prisma.sql`
   asked AS MATERIALIZED (
     SELECT id, created_at, service, coalesce(customer_id, '') AS customer_id, coalesce(provider, '') AS provider,
       coalesce(model, '') AS model, cache_status, status, cost_usd, saved_usd, ${LATENCY_BIN} AS bin,
@@ -56,7 +56,7 @@ export const factsOf = ({ where, span, oneByOne = false }: Requests): Prisma.Sql
   called AS MATERIALIZED (
     SELECT asked.id, asked.created_at, asked.service, asked.customer_id, call.provider, coalesce(call.served_model, call.model) AS model,
       call.status, call.error, call.cost_usd
-    FROM asked ${oneByOne ? callsOfEach(span) : Prisma.sql`JOIN llm_usage_attempts AS call ON ${isCallOf(span)}`}
+    FROM asked JOIN llm_usage_attempts AS call ON call.request_id = asked.id AND ${callsNear(span, Prisma.sql`call.created_at`)}
   ),
   paid AS (SELECT id, sum(cost_usd) AS cost_usd FROM called GROUP BY id),
   facts AS (
@@ -72,12 +72,6 @@ export const factsOf = ({ where, span, oneByOne = false }: Requests): Prisma.Sql
       (status = 'error' AND error IS DISTINCT FROM 'aborted')::integer, NULL
     FROM called
   )`;
-
-const isCallOf = (span: Requests['span']): Prisma.Sql =>
-  Prisma.sql`call.request_id = asked.id AND ${callsNear(span, Prisma.sql`call.created_at`)}`;
-/** OFFSET 0 keeps PostgreSQL from making a join of it. */
-const callsOfEach = (span: Requests['span']): Prisma.Sql =>
-  Prisma.sql`CROSS JOIN LATERAL (SELECT * FROM llm_usage_attempts AS call WHERE ${isCallOf(span)} OFFSET 0) AS call`;
 
 /** `sum(<name>) AS <name>` for each of the sums. @param each how a sum is written; the names are ours. */
 export const eachSum = (each: (name: Sum) => string): Prisma.Sql => Prisma.raw(SUMS.map(each).join(', '));

@@ -74,7 +74,7 @@ function fromRequests(span: Piece, { service, customerId, provider }: UsageFilte
   const { from, to, sign } = span;
   const where = Prisma.sql`created_at >= ${from} AND created_at < ${to} ${andMatching({ service, customerId })}`;
   return Prisma.sql`(
-    WITH ${factsOf({ where, span, oneByOne: true })}
+    WITH ${factsOf({ where, span })}
     SELECT created_at, service, customer_id, provider, model, ${signed(sign)},
       CASE WHEN bin IS NOT NULL THEN ARRAY[256::bigint | bin] END AS latency, ${Prisma.raw(String(sign))} AS sign
     FROM facts WHERE true ${andMatching({ provider })})`;
