@@ -1,17 +1,21 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { STAND_IN_MODELS, startUpstream, type Upstream } from '@llm-gateway/local-services';
+import { connectRedis, type Redis } from '@llm-gateway/queue';
+import { requestTime } from '@llm-gateway/shared';
 import { eventually } from './support/eventually.js';
 import { SERVICE_KEY, startTestApi, type CallOptions, type Called, type TestApi } from './support/test-api.js';
 
 /** There is no worker at all here: the API carries everything out itself. */
 let api: TestApi;
 let upstream: Upstream;
+let redis: Redis;
 
 beforeAll(async () => {
   upstream = await startUpstream();
   api = await startTestApi({ DIRECT_MODE_MAX_CONCURRENCY: '3' });
-  const body = { name: 'main', type: 'openai', api_key: 'sk-main', default_model: STAND_IN_MODELS.openai };
-  await api.call('POST', '/api/v1/providers', { body: { ...body, base_url: upstream.baseUrlFor('openai', 'main') } });
+  redis = connectRedis(api.redis.url, 'patient', api.log.logger);
+  await provider('main');
+  await provider('narrow', { max_concurrency: 1 });
   await eventually(
     () => ask('is it there?'),
     ({ headers }) => headers.get('x-gateway-mode') === 'direct',
@@ -19,18 +23,35 @@ beforeAll(async () => {
 }, 60_000);
 
 afterAll(async () => {
+  redis.disconnect();
   await api.end();
   await upstream.stop();
 });
 
 beforeEach(() => upstream.respond({ content: 'ok' }));
 
-const ask = (prompt: string, { headers, ...more }: Pick<CallOptions, 'headers'> & Record<string, unknown> = {}, at = api) =>
+const provider = (name: string, more: object = {}) => {
+  const body = { name, type: 'openai', api_key: `sk-${name}`, default_model: STAND_IN_MODELS.openai, ...more };
+  return api.call('POST', '/api/v1/providers', { body: { ...body, base_url: upstream.baseUrlFor('openai', name) } });
+};
+const ask = (
+  prompt: string,
+  { headers, ...more }: Pick<CallOptions, 'headers'> & Record<string, unknown> = {},
+  at: Pick<TestApi, 'call'> = api,
+) =>
   at.call('POST', '/api/v1/generate', {
     key: SERVICE_KEY,
     body: { service: 'test', prompt, timeout_ms: 20_000, ...more },
     ...(headers && { headers }),
   });
+/** Resolves once the request behind `begin` has taken its key. */
+const begun = async (begin: () => Promise<Called>): Promise<{ reply: Promise<Called> }> => {
+  const taken = async () => (await redis.keys('lgw:idem:*')).length;
+  const before = await taken();
+  const reply = begin();
+  await eventually(taken, (now) => now > before);
+  return { reply };
+};
 const statusOf = ({ status }: Called): number => status;
 
 describe('with every worker away', () => {
@@ -44,5 +65,37 @@ describe('with every worker away', () => {
     // Those that find no place wait on the queue for one.
     expect(replies.map(statusOf)).toEqual(replies.map(() => 200));
     expect(peak).toBe(3);
+  });
+
+  it('a repeated key waits for the call that its first request shares, and makes none of its own', async () => {
+    upstream.respond({ delayMs: 5_000, content: 'ok' });
+    const before = upstream.counts.total;
+    const other = await api.replica();
+    const leader = ask('shared');
+    await upstream.received(before + 1);
+    const headers = { 'idempotency-key': 'shares' };
+    const { reply: follower } = await begun(() => ask('shared', { headers }));
+    const repeat = ask('shared', { headers }, other);
+    const replies = await Promise.all([leader, follower, repeat]);
+    expect(replies.map(statusOf)).toEqual([200, 200, 200]);
+    expect(replies[2].body.id).toBe(replies[1].body.id);
+    expect(upstream.counts.total).toBe(before + 1);
+    const { body } = await api.call('GET', `/api/v1/jobs/${String(replies[0].body.id)}`);
+    expect(Date.parse(String(body.created_at))).toBe(requestTime(String(replies[0].body.id)));
+  });
+
+  it('a repeated key waits for a request that an API has in hand and that has not come to its call', async () => {
+    upstream.respond({ delayMs: 5_000, content: 'ok' });
+    const before = upstream.counts.total;
+    const other = await api.replica();
+    const narrow = { provider: 'narrow', fallback: false, cache: { mode: 'off' } };
+    const busy = ask('takes the only slot', narrow);
+    await upstream.received(before + 1);
+    const keyed = { ...narrow, headers: { 'idempotency-key': 'in hand' } };
+    const { reply: first } = await begun(() => ask('waits for the slot', keyed));
+    const replies = await Promise.all([busy, first, ask('waits for the slot', keyed, other)]);
+    expect(replies.map(statusOf)).toEqual([200, 200, 200]);
+    expect(replies[2].body.id).toBe(replies[1].body.id);
+    expect(upstream.counts.total).toBe(before + 2);
   });
 });

@@ -22,6 +22,7 @@ export { hasLimits, Limiter, type Admission, type LaneLimits, type Permit } from
 export { LocalLaneHealth } from './lanes/local-lane-health.js';
 export { LocalLimiter } from './lanes/local-limiter.js';
 export { RedisPulse } from './redis/pulse.js';
+export { isReplicaAlive } from './redis/replicas.js';
 export { wasNotCarriedOut } from './redis/refusals.js';
 export { connectRedis, evictionWarning, waitUntilReady } from './redis/connect.js';
 export { commandsWritten } from './redis/turn-connector.js';

@@ -143,6 +143,30 @@ describe('a request', () => {
     expect(await store.openAttempt(request.id, 0, attempt(request.id, 1))).toEqual({ kind: 'cancelled' });
   });
 
+  it('that was never registered is not kept for ever by a word of its cancellation', async () => {
+    const id = newRequestId();
+    await store.markCancelled(id);
+    expect(await admin.ttl(keys.request(id))).toBeGreaterThan(0);
+  });
+
+  it('is carried out by one API at a time, by another only in place of one that is dead', async () => {
+    const request = head();
+    expect(await store.takeHere(request.id, 'api-1')).toBe(false);
+    await store.admit(request);
+    expect(await store.takeHere(request.id, 'api-1')).toBe(true);
+    expect(await store.takeHere(request.id, 'api-2')).toBe(false);
+    expect(await store.takeHere(request.id, 'api-2', 'api-1')).toBe(true);
+    expect((await store.read(request.id))?.here).toBe('api-2');
+  });
+
+  it("that shares another's call is known as such until it comes to a call of its own", async () => {
+    const request = head();
+    await store.admit({ ...request, relatedTo: 'req_leader' }, 'req_leader');
+    expect(await store.read(request.id)).toMatchObject({ follows: 'req_leader', head: { relatedTo: 'req_leader' } });
+    await store.admit(request);
+    expect(await store.read(request.id)).toMatchObject({ follows: null, head: { relatedTo: null } });
+  });
+
   it('ended by one run still gets the row of the call that another run closes after it', async () => {
     const request = head();
     await store.admit(request);

@@ -1,5 +1,5 @@
 /** A request whose lanes have no worker: carried out here in a worker's place, and in Redis like any other. */
-import type { GenerateJobPayload, Outcome } from '@llm-gateway/queue';
+import { isReplicaAlive, type GenerateJobPayload, type Outcome, type StoredRequest } from '@llm-gateway/queue';
 import { removeWaiting } from '../generate/await-outcome.js';
 import type { Call } from '../generate/call.js';
 import type { GenerateDeps } from '../generate/deps.js';
@@ -26,7 +26,13 @@ export async function beginUnlessServed(deps: GenerateDeps, call: Call, planned:
   const place = workersAreAway(deps, planned) ? deps.direct.enter(planned.head.id) : null;
   if (!place) return null;
   try {
-    await redisOrNotQueued(deps.store.admit(planned.head));
+    const { id } = planned.head;
+    const [, isOurs] = await redisOrNotQueued(Promise.all([deps.store.admit(planned.head), takeHere(deps, id)]));
+    if (!isOurs) {
+      // Another replica has it: its outcome will be heard.
+      deps.direct.leave(place);
+      return { outcome: new Promise(() => undefined), stop: () => undefined };
+    }
   } catch (error) {
     deps.direct.leave(place);
     throw error;
@@ -45,12 +51,11 @@ export function beginWhenDeserted(deps: GenerateDeps, call: Call, planned: Plan)
     // A worker may have sent it on, to a lane that has no other.
     const lane = stored?.head.lanes[stored.hop];
     if (!stored || lane === undefined || !(workersAreAway(deps, planned) || deps.lanes.isDeserted(lane))) return;
-    // Whoever takes the job out of the queue is the only one to have it.
     const place = deps.direct.enter(id);
     if (!place) return;
     let taken = false;
     try {
-      taken = await removeWaiting(deps, id);
+      taken = await takeFromQueue(deps, stored);
     } finally {
       if (!taken) deps.direct.leave(place);
     }
@@ -60,6 +65,31 @@ export function beginWhenDeserted(deps: GenerateDeps, call: Call, planned: Plan)
     begun(carryOut(deps, call, { ...planned, head: stored.head, candidates }, { place, hop: stored.hop }));
   });
   return { outcome, stop };
+}
+
+/**
+ * Whoever has said that it carries the request out, and finds its job waiting or nowhere, is the only one to have it. Nowhere: the reply to an
+ * earlier removal was lost, or another replica died over it.
+ */
+async function takeFromQueue(deps: GenerateDeps, { head, hop }: StoredRequest): Promise<boolean> {
+  if (!(await takeHere(deps, head.id))) return false;
+  if ((await removeWaiting(deps, head.id)) || (await isNowhere(deps, head, hop))) return true;
+  await deps.store.leaveHere(head.id);
+  return false;
+}
+
+async function isNowhere({ belt, store }: GenerateDeps, { id, lanes }: StoredRequest['head'], hop: number): Promise<boolean> {
+  if ((await belt.state(lanes[hop] ?? '', id, hop)) !== 'gone') return false;
+  const now = await store.read(id);
+  return now?.hop === hop && now.attempts.length === 0;
+}
+
+/** So that those who look for its job know where it is. @returns false while another replica has it, and once it has ended. */
+async function takeHere({ store, redis, apiId }: GenerateDeps, id: string): Promise<boolean> {
+  if (await store.takeHere(id, apiId)) return true;
+  const holder = (await store.read(id))?.here ?? null;
+  if (holder === null || holder === apiId || (await isReplicaAlive(redis, holder))) return false;
+  return store.takeHere(id, apiId, holder);
 }
 
 interface Stand {

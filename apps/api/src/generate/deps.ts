@@ -34,4 +34,6 @@ export interface GenerateCaller {
   keyId: string;
   /** The service that the key belongs to; null: the request says which. */
   service: string | null;
+  /** The customer that the caller is bound to; null or absent: any of the service's. */
+  customerId?: string | null;
 }

@@ -19,13 +19,13 @@ export async function lookUp(deps: GenerateDeps, hash: string): Promise<CacheEnt
 /** Answers from the cache. Where somebody may come back for the result by id or key, it is kept as if a job had made it. */
 export async function fromCache(deps: GenerateDeps, call: Call, { head }: Plan, hit: CacheEntry): Promise<Answer | Queued> {
   const result = sharedAnswer(hit.result, { id: head.id, createdAt: head.createdAt, cached: true });
-  recordShared(deps, head, hit, 'HIT');
   if (call.isAsync || call.idempotencyKey !== null) {
     const timings = { queueMs: 0, limiterMs: 0, providerMs: 0 };
     const outcome: Outcome = { status: 'ok', result, costNanoUsd: 0, finishedAt: Date.now(), timings };
     await redisOrUnavailable(deps.store.admit(head));
     await redisOrUnavailable(deps.store.storeOutcome(head.id, outcome, head.resultTtlSeconds));
   }
+  recordShared(deps, head, hit, 'HIT');
   if (call.isAsync) return { kind: 'queued', id: head.id, status: 'completed', position: null };
   return { kind: 'answer', result, cacheStatus: 'HIT', timings: null, replayed: false };
 }

@@ -1,6 +1,6 @@
 /** `Idempotency-Key`: the same key and body within 24 h get the first result, or a seat beside those who wait for it. */
 import { outcomeError, type IdempotencyRecord } from '@llm-gateway/queue';
-import { canonicalHash, GatewayError } from '@llm-gateway/shared';
+import { canonicalHash, GatewayError, requestTime } from '@llm-gateway/shared';
 import type { Answer, Queued } from './answer.js';
 import type { Call } from './call.js';
 import type { GenerateDeps } from './deps.js';
@@ -8,6 +8,7 @@ import { isRegistered, joinRequest } from './join.js';
 import { ownCall, queueCall } from './own-call.js';
 import type { Plan } from './plan.js';
 import { redisOrUnavailable, Refusal } from './refusal.js';
+import { shareOrLead } from './share.js';
 
 export interface Once {
   key: string;
@@ -16,7 +17,9 @@ export interface Once {
 }
 
 export async function onceForKey(deps: GenerateDeps, call: Call, planned: Plan, { key, work }: Once): Promise<Answer | Queued> {
-  const hash = canonicalHash({ service: planned.head.service, key });
+  // One customer's token finds nothing of another's.
+  const { customerId } = call.caller;
+  const hash = canonicalHash({ service: planned.head.service, key, ...(customerId && { customerId }) });
   const record: IdempotencyRecord = { requestId: planned.head.id, bodyHash: canonicalHash(call.request) };
   const first = await redisOrUnavailable(deps.flights.claimIdempotencyKey(hash, record));
   if (first) return repeat(deps, call, planned, { first, bodyHash: record.bodyHash });
@@ -38,7 +41,9 @@ async function repeat(deps: GenerateDeps, call: Call, planned: Plan, { first, bo
   if (first.bodyHash !== bodyHash) {
     throw new GatewayError('idempotency_conflict', 'this Idempotency-Key was used with another body in the last 24 hours');
   }
-  const asFirst = { ...planned, head: { ...planned.head, id: first.requestId, flight: null } };
+  const { requestId } = first;
+  // Its row is the first's too: one for each id, and an id has one time.
+  const asFirst = { ...planned, head: { ...planned.head, id: requestId, createdAt: requestTime(requestId), flight: null } };
   if (call.isAsync) {
     if (!(await isRegistered(deps, first, planned.head.deadline))) return queueCall(deps, call, asFirst);
     const ended = (await redisOrUnavailable(deps.store.outcomes([first.requestId]))).has(first.requestId);
@@ -46,7 +51,13 @@ async function repeat(deps: GenerateDeps, call: Call, planned: Plan, { first, bo
   }
   const outcome = await joinRequest(deps, call, planned, { requestId: first.requestId });
   // The first never got its job: this one carries it out, under the first's id, so that there can be no second.
-  if (outcome === 'unknown') return ownCall(deps, call, asFirst);
+  if (outcome === 'unknown') return anew(deps, call, asFirst, planned.flight);
   if (outcome.status === 'error') throw outcomeError(outcome);
   return { kind: 'answer', result: outcome.result, cacheStatus: 'COALESCED', timings: outcome.timings, replayed: true };
+}
+
+/** Its answer may be there, or under way, by another's call: the first may have been one who shared it. */
+async function anew(deps: GenerateDeps, call: Call, asFirst: Plan, flight: string | null): Promise<Answer | Queued> {
+  if (flight === null) return ownCall(deps, call, asFirst);
+  return shareOrLead(deps, call, { ...asFirst, head: { ...asFirst.head, flight } }, flight);
 }

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Outcome } from '@llm-gateway/queue';
+import { isReplicaAlive, type Outcome } from '@llm-gateway/queue';
 import { GatewayError } from '@llm-gateway/shared';
 import { awaitOutcome } from './await-outcome.js';
 import type { Call } from './call.js';
@@ -61,8 +61,16 @@ async function hasNoJob(deps: GenerateDeps, requestId: string): Promise<boolean>
   const stored = await deps.store.read(requestId);
   const [lane] = stored?.head.lanes ?? [];
   if (!stored || lane === undefined || stored.hop > 0 || stored.attempts.length > 0) return false;
+  if (stored.here !== null && (await isReplicaAlive(deps.redis, stored.here))) return false;
+  // It shares another's call, which is its own as long as that is under way.
+  if (stored.follows !== null && !(await isOver(deps, stored.follows))) return false;
   if ((await deps.belt.state(lane, requestId, 0)) !== 'gone') return false;
   return (await deps.replies.lastLook(requestId)) === null;
+}
+
+async function isOver(deps: GenerateDeps, requestId: string): Promise<boolean> {
+  if ((await deps.replies.lastLook(requestId)) !== null || !(await deps.store.isKnown(requestId))) return true;
+  return hasNoJob(deps, requestId);
 }
 
 /**

@@ -1,7 +1,14 @@
 /** From a valid request to what will be done with it: whom to ask, where the answer may be stored, how long it may take. No I/O. */
 import { cacheKey, cacheScope, estimateInput } from '@llm-gateway/engine';
 import type { RequestHead } from '@llm-gateway/queue';
-import { GatewayError, canonicalHash, type Candidate, type ConfigSnapshot, type GenerateRequest } from '@llm-gateway/shared';
+import {
+  GatewayError,
+  canonicalHash,
+  requestTime,
+  type Candidate,
+  type ConfigSnapshot,
+  type GenerateRequest,
+} from '@llm-gateway/shared';
 import { routeOrThrow } from '../routing/resolve.js';
 import type { GenerateCaller } from './deps.js';
 
@@ -52,12 +59,13 @@ export function plan(snapshot: ConfigSnapshot, caller: GenerateCaller, request: 
   const hash = mode === 'off' ? null : firstCacheKey(snapshot, candidates, request, scope);
   const reads = mode === 'default' || mode === 'only';
   const flight = mode === 'default' && !options.isAsync ? canonicalHash({ hash, candidates }) : null;
-  const createdAt = Date.now();
+  const now = Date.now();
   const keeps = options.isAsync || options.hasIdempotencyKey;
   const head: RequestHead = {
     id: options.requestId,
-    createdAt,
-    deadline: createdAt + request.timeout_ms,
+    // Of one request there is one row, however often it is begun anew.
+    createdAt: requestTime(options.requestId),
+    deadline: now + request.timeout_ms,
     service,
     customerId: customerId ?? null,
     keyId: caller.keyId,

@@ -55,7 +55,7 @@ interface Leader {
 async function follow(deps: GenerateDeps, call: Call, planned: Plan, { flight, leader }: Leader): Promise<Answer | null> {
   const asker = { ...planned.head, relatedTo: leader };
   // Whoever repeats this request's idempotency key meanwhile must find it, and wait for it.
-  if (call.idempotencyKey !== null) await redisOrUnavailable(deps.store.admit(asker));
+  if (call.idempotencyKey !== null) await redisOrUnavailable(deps.store.admit(asker, leader));
   const outcome = await joinRequest(deps, call, planned, { requestId: leader, flight }).catch((error: unknown) => {
     // The leader's row is another request's: a follower that hears no outcome writes its own.
     recordRefused(deps, asker, asGatewayError(error), 'COALESCED');
@@ -67,8 +67,9 @@ async function follow(deps: GenerateDeps, call: Call, planned: Plan, { flight, l
   }
   if (outcome.status === 'ok') {
     const result = sharedAnswer(outcome.result, { id: asker.id, createdAt: asker.createdAt, cached: false });
-    recordShared(deps, asker, outcome, 'COALESCED');
+    // First what is promised: a caller who is told that it failed must not find a row that says it went well.
     await keepForKey(deps, call, asker, { ...outcome, result, costNanoUsd: 0 });
+    recordShared(deps, asker, outcome, 'COALESCED');
     return { kind: 'answer', result, cacheStatus: 'COALESCED', timings: outcome.timings, replayed: false };
   }
   if (LEADERS_OWN_ENDS.has(outcome.error.code) && asker.deadline - Date.now() > SHORTEST_FLIGHT_MS) {
@@ -76,8 +77,8 @@ async function follow(deps: GenerateDeps, call: Call, planned: Plan, { flight, l
     return null;
   }
   const error = outcomeError(outcome);
-  recordRefused(deps, asker, error, 'COALESCED');
   await keepForKey(deps, call, asker, { ...outcome, id: asker.id, attempts: [] });
+  recordRefused(deps, asker, error, 'COALESCED');
   throw error;
 }
 

@@ -60,8 +60,8 @@ function slotFor({ payload: { head, request }, provider: { config } }: Run) {
 const circuitOpen = ({ provider }: Run): string => `the circuit of ${provider.config.name} is open`;
 
 /** @returns why no call is to be made any more; null while one is. */
-function overBefore({ head }: GenerateJobPayload, signal: AbortSignal): Trouble | null {
+function overBefore({ head, request }: GenerateJobPayload, signal: AbortSignal): Trouble | null {
   if (signal.aborted) return CANCELLED;
   if (head.deadline > Date.now()) return null;
-  return { code: 'timeout', message: `the request's deadline of ${head.deadline - head.createdAt} ms passed` };
+  return { code: 'timeout', message: `the request's deadline of ${request.timeout_ms} ms passed` };
 }

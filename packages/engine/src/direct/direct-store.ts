@@ -61,7 +61,7 @@ export class DirectStore {
   }
 
   read(): Promise<StoredRequest> {
-    return Promise.resolve({ head: this.#options.head, hop: 0, attempts: this.attempts });
+    return Promise.resolve({ head: this.#options.head, hop: 0, here: null, follows: null, attempts: this.attempts });
   }
 
   /** The answer is the caller's from here on: what cannot be written to Redis any more goes into the spool, and never holds it up. */

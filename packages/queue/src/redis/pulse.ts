@@ -14,7 +14,7 @@ const BEAT_MS = 250;
 /** One failure that comes at once may be a connection being replaced; the second is not. A silence needs no second. */
 const QUICK_FAILURES = 2;
 /** A replica that was silent for this long counts as gone. */
-const REPLICA_SILENCE_MS = 5_000;
+export const REPLICA_SILENCE_MS = 5_000;
 
 export interface PulseOptions {
   /** Fails fast: a server that is silent for as long as any of our commands may take counts as down. */

@@ -7,7 +7,7 @@ import { requestHead, type RequestHead } from '../generate-job.js';
 import type { RedisRole } from '../redis/connect.js';
 import { isRedisRefusal } from '../redis/refusals.js';
 import { readOutcome, type Outcome } from './outcome.js';
-import { ADMIT, CLOSE, FINISH, JOIN, LEAVE, OPEN } from './scripts.js';
+import { ADMIT, CANCEL, CLOSE, FINISH, JOIN, LEAVE, OPEN, TAKE_HERE } from './scripts.js';
 
 /** A request that nobody finished is given up this long after its deadline: longer than a killed worker's job takes to run again. */
 const GIVE_UP_SLACK_MS = 30_000;
@@ -22,6 +22,8 @@ interface ScriptedRedis extends Redis {
   lgwAdmit(request: string, unfinished: string, result: string, ...args: (string | number)[]): Promise<number>;
   lgwJoin(request: string, result: string, apiId: string): Promise<string | number>;
   lgwLeave(request: string, apiId: string): Promise<number>;
+  lgwTakeHere(request: string, result: string, apiId: string, dead: string): Promise<number>;
+  lgwCancel(request: string, ttl: number): Promise<number>;
   lgwOpen(request: string, result: string, ...args: (string | number)[]): Promise<string[]>;
   lgwClose(request: string, result: string, usage: string, ...args: (string | number)[]): Promise<number>;
   lgwFinish(request: string, result: string, usage: string, unfinished: string, ...args: (string | number)[]): Promise<number>;
@@ -30,6 +32,10 @@ interface ScriptedRedis extends Redis {
 export type OpenReply = { kind: 'opened' | 'done' | 'cancelled' } | { kind: 'superseded' | 'behind'; attempts: UsageAttempt[] };
 
 export interface StoredRequest {
+  /** The API replica that carries it out itself, in the workers' place. */
+  here: string | null;
+  /** The request whose call it shares, if it never had a job of its own. */
+  follows: string | null;
   head: RequestHead;
   hop: number;
   attempts: UsageAttempt[];
@@ -58,14 +64,19 @@ export class RequestStore {
     redis.defineCommand('lgwAdmit', { numberOfKeys: 3, lua: ADMIT });
     redis.defineCommand('lgwJoin', { numberOfKeys: 2, lua: JOIN });
     redis.defineCommand('lgwLeave', { numberOfKeys: 1, lua: LEAVE });
+    redis.defineCommand('lgwTakeHere', { numberOfKeys: 2, lua: TAKE_HERE });
+    redis.defineCommand('lgwCancel', { numberOfKeys: 1, lua: CANCEL });
     redis.defineCommand('lgwOpen', { numberOfKeys: 2, lua: OPEN });
     redis.defineCommand('lgwClose', { numberOfKeys: 3, lua: CLOSE });
     redis.defineCommand('lgwFinish', { numberOfKeys: 4, lua: FINISH });
     this.#redis = redis as ScriptedRedis;
   }
 
-  /** Registers a request with its first waiter. Doing it twice changes nothing but the count of waiters. */
-  async admit(head: RequestHead): Promise<void> {
+  /**
+   * Registers a request with its first waiter. Doing it twice changes nothing but the count of waiters.
+   * @param follows the request whose call it shares; one that comes to a call of its own is registered again without.
+   */
+  async admit(head: RequestHead, follows = ''): Promise<void> {
     const giveUpAt = head.deadline + GIVE_UP_SLACK_MS;
     const ttl = Math.ceil((head.deadline - head.createdAt) / 1_000) + STATE_SLACK_SECONDS;
     const { id, replyTo } = head;
@@ -78,7 +89,21 @@ export class RequestStore {
       replyTo ?? '',
       giveUpAt,
       ttl,
+      follows,
     );
+  }
+
+  /**
+   * Says that a replica carries the request out in the workers' place. @param dead a holder that is known to be no more.
+   * @returns whether nobody else does, and it has not ended.
+   */
+  async takeHere(id: string, apiId: string, dead: string | null = null): Promise<boolean> {
+    return (await this.#redis.lgwTakeHere(keys.request(id), keys.result(id), apiId, dead ?? '')) === 1;
+  }
+
+  /** It is a worker's after all. */
+  async leaveHere(id: string): Promise<void> {
+    await this.#redis.hdel(keys.request(id), 'here');
   }
 
   /** Adds a waiter. @returns the outcome if the request has ended, else whether the request is known. */
@@ -115,7 +140,7 @@ export class RequestStore {
 
   /** From now on no attempt is opened for this request. */
   async markCancelled(id: string): Promise<void> {
-    await this.#redis.hset(keys.request(id), 'cancelled', '1');
+    await this.#redis.lgwCancel(keys.request(id), STATE_SLACK_SECONDS);
   }
 
   /** Has anybody registered this request, or has it even ended? */
@@ -176,6 +201,8 @@ export class RequestStore {
     return {
       head: requestHead.parse(JSON.parse(fields.head)),
       hop: Number(fields.hop ?? 0),
+      here: fields.here ?? null,
+      follows: fields.follows ?? null,
       attempts: attempts.map((field) => readAttempt(fields[field] ?? '')),
     };
   }

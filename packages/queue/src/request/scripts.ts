@@ -3,13 +3,14 @@
  * happen together or not at all, and because two workers that hold the same job must not both believe they are first.
  *
  * A request's hash has the fields `head` (JSON), `hop`, `cancelled`, `a1`, `a2`, … (attempts, JSON), `w:<api id>` (how many callers wait
- * on that replica).
+ * on that replica), `here` (the replica that carries it out itself), `follows` (the request whose call it shares).
  */
 
-/** Registers a new request, unless it has ended already. KEYS request, unfinished, result; ARGV id, head, api id or '', give-up time, ttl s. */
+/** Registers a new request, unless it has ended already. KEYS request, unfinished, result; ARGV id, head, api id or '', give-up time, ttl s, request it follows or ''. */
 export const ADMIT = `
 if redis.call('EXISTS', KEYS[3]) == 1 then return 0 end
-redis.call('HSETNX', KEYS[1], 'head', ARGV[2])
+if ARGV[6] == '' and redis.call('HDEL', KEYS[1], 'follows') == 1 then redis.call('HDEL', KEYS[1], 'head') end
+if redis.call('HSETNX', KEYS[1], 'head', ARGV[2]) == 1 and ARGV[6] ~= '' then redis.call('HSET', KEYS[1], 'follows', ARGV[6]) end
 redis.call('HSETNX', KEYS[1], 'hop', '0')
 if ARGV[3] ~= '' then redis.call('HINCRBY', KEYS[1], 'w:' .. ARGV[3], 1) end
 redis.call('EXPIRE', KEYS[1], ARGV[5])
@@ -35,6 +36,20 @@ for i = 1, #fields, 2 do
   if string.sub(fields[i], 1, 2) == 'w:' then waiting = waiting + tonumber(fields[i + 1]) end
 end
 return waiting`;
+
+/** A replica carries a request out in the workers' place, unless another does. KEYS request, result; ARGV api id, a dead holder or ''. @returns 1 or 0. */
+export const TAKE_HERE = `
+if redis.call('EXISTS', KEYS[2]) == 1 or redis.call('HEXISTS', KEYS[1], 'head') == 0 then return 0 end
+local holder = redis.call('HGET', KEYS[1], 'here')
+if holder and holder ~= ARGV[1] and holder ~= ARGV[2] then return 0 end
+redis.call('HSET', KEYS[1], 'here', ARGV[1])
+return 1`;
+
+/** From now on no attempt is opened. KEYS request; ARGV ttl s for a request that was never registered. */
+export const CANCEL = `
+redis.call('HSET', KEYS[1], 'cancelled', '1')
+if redis.call('TTL', KEYS[1]) < 0 then redis.call('EXPIRE', KEYS[1], ARGV[1]) end
+return 1`;
 
 /**
  * Opens an attempt, before its call is made. It is written as what it is if nobody ever comes back to it: abandoned.
