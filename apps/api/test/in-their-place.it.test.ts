@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { exportSPKI, generateKeyPair, SignJWT } from 'jose';
 import { STAND_IN_MODELS, startUpstream, type Upstream } from '@llm-gateway/local-services';
 import { connectRedis, type Redis } from '@llm-gateway/queue';
 import { requestTime } from '@llm-gateway/shared';
@@ -97,5 +98,25 @@ describe('with every worker away', () => {
     expect(replies.map(statusOf)).toEqual([200, 200, 200]);
     expect(replies[2].body.id).toBe(replies[1].body.id);
     expect(upstream.counts.total).toBe(before + 2);
+  });
+
+  it("a customer's token is neither answered nor turned away for another customer's use of the same key", async () => {
+    const { publicKey, privateKey } = await generateKeyPair('RS256');
+    const setup = { JWT_ISSUER: 'https://login.example.com/', JWT_AUDIENCE: 'llm-gateway' };
+    const other = await api.replica({ ...setup, JWT_PUBLIC_KEY: await exportSPKI(publicKey) });
+    const askAs = async (customer: string): Promise<string> => {
+      const claims = { sub: customer, scope: 'generate', service: 'test', customer_id: customer };
+      const token = await new SignJWT({ ...claims, iss: setup.JWT_ISSUER, aud: setup.JWT_AUDIENCE })
+        .setProtectedHeader({ alg: 'RS256' })
+        .setExpirationTime('1m')
+        .sign(privateKey);
+      const headers = { authorization: `Bearer ${token}`, 'idempotency-key': 'order-1' };
+      const { status, body } = await other.call('POST', '/api/v1/generate', { key: null, headers, body: { prompt: 'whose?' } });
+      expect(status).toBe(200);
+      return String(body.id);
+    };
+    const acmes = await askAs('acme');
+    expect(await askAs('acme')).toBe(acmes);
+    expect(await askAs('other')).not.toBe(acmes);
   });
 });
