@@ -1,9 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { connectRedis, KeptJobs, type Redis } from '@llm-gateway/queue';
+import { newRequestId } from '@llm-gateway/shared';
 import { ADMIN_KEY, startTestApi, type TestApi } from './support/test-api.js';
 
 const [KEY_A, KEY_B] = ['the-key-of-team-a', 'the-key-of-team-b'];
 
 let api: TestApi;
+let redis: Redis;
 const ids: Record<'a' | 'b', string[]> = { a: [], b: [] };
 
 const ask = async (key: string, fields: object = {}): Promise<string> => {
@@ -19,11 +22,18 @@ interface Page {
 const list = async (query = '', key = ADMIN_KEY): Promise<Page> =>
   (await api.call('GET', `/api/v1/jobs${query}`, { key })).body as Page;
 const idsOf = (page: Pick<Page, 'data'>): string[] => page.data.map(({ id }) => id);
+/** @returns a request's id as it would have been at another time (epoch ms). */
+function idOf(ms: number): string {
+  const digits = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
+  const time = Array.from({ length: 10 }, (_, index) => digits[Math.floor(ms / 32 ** (9 - index)) % 32]);
+  return `req_${time.join('')}${newRequestId().slice(14)}`;
+}
 const newestFirst = (all: string[]): string[] => all.toSorted().toReversed();
 
 // No worker runs: what is asked waits. A lane may be without workers for 10 s before it takes nothing more, so all is asked at once.
 beforeAll(async () => {
   api = await startTestApi({ SERVICE_KEYS: `${KEY_A},${KEY_B}` });
+  redis = connectRedis(api.redis.url, 'patient', api.log.logger);
   for (const name of ['one', 'two']) {
     const body = { name, type: 'openai', api_key: `sk-${name}`, base_url: 'http://127.0.0.1:9/v1', default_model: 'gpt-4o-mini' };
     expect((await api.call('POST', '/api/v1/providers', { body })).status).toBe(201);
@@ -33,7 +43,10 @@ beforeAll(async () => {
     ids.b.push(await ask(KEY_B, { provider: 'two', fallback: false, service: 'other' }));
   }
 });
-afterAll(() => api.end());
+afterAll(async () => {
+  redis.disconnect();
+  await api.end();
+});
 
 describe('the list of jobs', () => {
   it('shows an admin everybody’s, newest first, without a word of a prompt', async () => {
@@ -142,5 +155,23 @@ describe('running many jobs again', () => {
         refused: [{ code: 'invalid_request' }, { code: 'invalid_request' }],
       });
     }
+  });
+
+  it.each([
+    ['a replay of half an hour ago that left no trace is taken up', 1_800_000, { matched: 1, already_replayed: 0 }],
+    [
+      'one so old that its traces may be gone counts as carried out',
+      86_400_000,
+      { matched: 1, already_replayed: 1, replayed: 0 },
+    ],
+  ])('runs no job twice: %s', async (_what, ago, expected) => {
+    const id = ids.a[0] as string;
+    const kept = new KeptJobs(redis);
+    const ref = await kept.find(id, ['one']);
+    if (!ref) throw new Error(`job ${id} is not kept`);
+    await kept.claimReplay(ref, idOf(Date.now() - ago), true);
+    const order = { filter: { ids: [id], status: 'cancelled' }, dry_run: false };
+    const { body } = await api.call('POST', '/api/v1/jobs/replay', { body: order });
+    expect(body).toMatchObject(expected);
   });
 });

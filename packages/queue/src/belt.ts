@@ -42,9 +42,8 @@ export class Belt {
   /** Puts a request on its current candidate's queue. Doing it twice is doing it once: the job's id follows from request and hop. */
   async enqueue(payload: GenerateJobPayload): Promise<void> {
     const { provider } = laneOf(payload);
-    const { id, priority } = payload.head;
     const queue = await this.#connected(provider);
-    await queue.add('generate', payload, { ...generateJob.options, priority, jobId: generateJob.jobId(id, payload.hop) });
+    await queue.add('generate', payload, generateJob.optionsFor(payload));
   }
 
   /**

@@ -32,7 +32,17 @@ export const requestHead = z.object({
 });
 export type RequestHead = z.infer<typeof requestHead>;
 
-/** The head stands right before the request: lists read it without parsing the prompt (jobs/scripts.ts). */
+/** What a list of jobs tells of one. It stands beside the job's data, which may be a megabyte: Redis must not touch that for a list. */
+export const jobBrief = requestHead.pick({
+  id: true,
+  createdAt: true,
+  service: true,
+  customerId: true,
+  keyId: true,
+  replayOf: true,
+});
+export type JobBrief = z.infer<typeof jobBrief>;
+
 export const generateJobPayload = z.object({
   /** Grows with a change that a worker of the previous build must not carry out. Such a worker leaves the job to a newer one. */
   v: z.literal(1),
@@ -49,6 +59,13 @@ export const generateJob = {
   /** Follows from the request, so that a hop made twice is one job. BullMQ allows no ':' in it. */
   jobId: (requestId: string, hop: number) => `${requestId}-${hop}`,
   payload: generateJobPayload,
+  /** What a job is put in with. BullMQ keeps options that it does not know, so the brief is written in one step with the job. */
+  optionsFor: ({ head, hop }: GenerateJobPayload) => ({
+    ...generateJob.options,
+    priority: head.priority,
+    jobId: generateJob.jobId(head.id, hop),
+    brief: JSON.stringify(jobBrief.parse(head)),
+  }),
   options: {
     attempts: 1,
     removeOnComplete: { age: 3_600, count: 1_000 },

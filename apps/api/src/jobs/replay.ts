@@ -13,6 +13,8 @@ import type { ReplayOrder } from './wire.js';
 
 /** Whoever has claimed a job for replay has queued it by then, or its process has died over it. */
 const CLAIM_GRACE_MS = 60_000;
+/** What a replay leaves in Redis is kept for a day at least. Of a claim half as old nobody can soon tell any more: it counts as carried out. */
+const TELLTALE_MS = 43_200_000;
 
 export interface Replay {
   order: ReplayOrder;
@@ -71,8 +73,9 @@ export async function replayOnce(deps: GenerateDeps, ref: JobRef, replay: Replay
 }
 
 async function isForsaken(deps: GenerateDeps, ref: JobRef, replayId: string): Promise<boolean> {
-  if (Date.now() - requestTime(replayId) < CLAIM_GRACE_MS) return false;
-  if (!(await redisOrUnavailable(deps.store.isKnown(replayId)))) return true;
+  const age = Date.now() - requestTime(replayId);
+  if (age < CLAIM_GRACE_MS) return false;
+  if (age < TELLTALE_MS && !(await redisOrUnavailable(deps.store.isKnown(replayId)))) return true;
   await redisOrUnavailable(deps.kept.confirmReplay(ref, replayId));
   return false;
 }

@@ -10,13 +10,20 @@ import { findJob } from './find.js';
 import { listJobs } from './list.js';
 import { replayJob } from './replay.js';
 import { jobView } from './view.js';
+import { Turns } from './turns.js';
 import { bulkReplayBody, jobListQuery, replayBody } from './wire.js';
+
+/** A list reads the ids of whole queues: milliseconds of Redis' time, which all requests share. */
+const LISTS_AT_ONCE = 2;
+const LISTS_WAITING = 32;
 
 /** `/api/v1/jobs`: everybody sees and ends their own. */
 export function jobsRouter(deps: GenerateDeps): Router {
   const router = Router();
+  const lists = new Turns(LISTS_AT_ONCE, LISTS_WAITING);
   router.get('/', async (req, res) => {
-    res.json(await listJobs(deps, callerOf(res), parse(jobListQuery, req.query)));
+    const query = parse(jobListQuery, req.query);
+    res.json(await lists.take(() => listJobs(deps, callerOf(res), query)));
   });
   router.get('/:id', async (req, res) => {
     res.json(await jobView(deps, await findJob(deps, callerOf(res), req.params.id)));

@@ -25,7 +25,7 @@ export function keptView(job: KeptJob): WireJob {
   return { ...common, status, error: { code, message, request_id: job.requestId, details: [] }, ...finishedAt };
 }
 
-const commonFields = (head: StoredRequest['head'], provider: string | null) => ({
+const commonFields = (head: KeptJob['head'], provider: string | null) => ({
   id: head.id,
   service: head.service,
   customer_id: head.customerId,

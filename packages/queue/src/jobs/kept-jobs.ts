@@ -3,9 +3,9 @@
  * prompts, so that it costs little whatever callers have asked.
  */
 import type { Redis } from 'ioredis';
-import { generateJob, generateJobPayload, requestHead, type GenerateJobPayload, type RequestHead } from '../generate-job.js';
+import { generateJob, generateJobPayload, jobBrief, type GenerateJobPayload, type JobBrief } from '../generate-job.js';
 import { keys } from '../keys.js';
-import { CLAIM_REPLAY, SETTLE_REPLAY, SUMMARIES } from './scripts.js';
+import { CLAIM_REPLAY, SETTLE_REPLAY } from './scripts.js';
 
 /** Where jobs are kept, and the names of BullMQ's sets and lists for it. */
 const SHELVES = {
@@ -18,8 +18,10 @@ export type Shelf = keyof typeof SHELVES;
 
 /** Of a longer set or list only so many are seen; QUEUE_MAX_DEPTH keeps queues shorter unless it is raised. */
 const MAX_SEEN = 20_000;
-/** Jobs looked into by one script: a millisecond or two of Redis' time. */
+/** Jobs looked into at a time: Redis serves others in between. */
 const BATCH = 100;
+/** What is read of each, all of it small. */
+const FIELDS = ['opts', 'failedReason', 'finishedOn', 'returnvalue', 'replay', 'replayed'] as const;
 /** A request has at most so many candidates that are looked for when it is not known where its job is. */
 const MAX_HOPS = 10;
 
@@ -33,7 +35,7 @@ export interface JobRef {
 }
 
 export interface KeptJob extends JobRef {
-  head: RequestHead;
+  head: JobBrief;
   /** `code: words`, as its worker said it; null where it did not fail. */
   failedReason: string | null;
   finishedAt: number | null;
@@ -42,7 +44,6 @@ export interface KeptJob extends JobRef {
 }
 
 interface ScriptedRedis extends Redis {
-  lgwSummaries(count: number, ...jobs: string[]): Promise<((string | null)[] | null)[]>;
   lgwClaimReplay(job: string, replay: string, again: string): Promise<string[]>;
   lgwSettleReplay(job: string, replay: string, entered: string): Promise<number>;
 }
@@ -51,7 +52,6 @@ export class KeptJobs {
   readonly #redis: ScriptedRedis;
 
   constructor(redis: Redis) {
-    redis.defineCommand('lgwSummaries', { lua: SUMMARIES });
     redis.defineCommand('lgwClaimReplay', { numberOfKeys: 1, lua: CLAIM_REPLAY });
     redis.defineCommand('lgwSettleReplay', { numberOfKeys: 1, lua: SETTLE_REPLAY });
     this.#redis = redis as ScriptedRedis;
@@ -98,17 +98,19 @@ export class KeptJobs {
 
   /** @returns the jobs that are still there and that this build understands, in the order of `refs`. Stays from which a request moved on are no jobs. */
   async read(refs: readonly JobRef[]): Promise<KeptJob[]> {
-    const summaries = new Map<JobRef, (string | null)[] | null>();
-    for (const lane of new Set(refs.map((ref) => ref.lane))) {
-      // One script touches one lane's keys only: they are on one node of a cluster.
-      const ofLane = refs.filter((ref) => ref.lane === lane);
-      for (let start = 0; start < ofLane.length; start += BATCH) {
-        const batch = ofLane.slice(start, start + BATCH);
-        const found = await this.#redis.lgwSummaries(batch.length, ...batch.map(keyOf));
-        batch.forEach((ref, index) => summaries.set(ref, found[index] ?? null));
-      }
+    const jobs: KeptJob[] = [];
+    for (let start = 0; start < refs.length; start += BATCH) {
+      const batch = refs.slice(start, start + BATCH);
+      const pipeline = this.#redis.pipeline();
+      for (const ref of batch) pipeline.hmget(keyOf(ref), ...FIELDS);
+      const replies = (await pipeline.exec()) ?? [];
+      batch.forEach((ref, index) => {
+        const [error, fields] = replies[index] ?? [null, []];
+        if (error) throw error;
+        jobs.push(...toKept(ref, fields as (string | null)[]));
+      });
     }
-    return refs.flatMap((ref) => toKept(ref, summaries.get(ref) ?? null) ?? []);
+    return jobs;
   }
 
   /** @returns what a job was asked to do, prompt included; null where it is gone, or of another build. */
@@ -189,25 +191,19 @@ function keepLatest(latest: Map<string, JobRef>, ref: JobRef | null): void {
   if (!known || known.hop < ref.hop) latest.set(ref.requestId, ref);
 }
 
-function toKept(ref: JobRef, summary: (string | null)[] | null): KeptJob | null {
-  if (!summary) return null;
-  const [headJson, failedReason = null, finishedOn = null, returned, replay = null, replayed = null] = summary;
-  if (returned === '"moved"') return null;
-  const head = requestHead.safeParse(parseJson(headJson ?? ''));
-  if (!head.success) return null;
-  return {
+/** @returns none for one that is gone, has moved on, or is of a build that kept another brief, or none. */
+function toKept(ref: JobRef, fields: (string | null)[]): KeptJob[] {
+  const [options, failedReason = null, finishedOn = null, returned, replay = null, replayed = null] = fields;
+  if (!options || returned === '"moved"') return [];
+  const { brief } = JSON.parse(options) as { brief?: string };
+  const head = jobBrief.safeParse(JSON.parse(brief ?? 'null'));
+  if (!head.success) return [];
+  const job: KeptJob = {
     ...ref,
     head: head.data,
     failedReason: ref.shelf === 'failed' ? failedReason : null,
     finishedAt: finishedOn === null ? null : Number(finishedOn),
     replay: replay === null ? null : { id: replay, entered: replayed === '1' },
   };
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
+  return [job];
 }

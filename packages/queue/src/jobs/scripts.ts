@@ -1,26 +1,6 @@
 /** What is done with jobs in BullMQ's own keys, each one step. Their names are BullMQ's; `jobs.it.test.ts` fails if a new version changes them. */
 
 /**
- * What there is to know of jobs beside their prompts, which may be a megabyte each. KEYS the jobs' hashes.
- * @returns for each {head JSON | '' where this build cannot tell it from the rest, failed reason, finished at, return value, replay id,
- * replay entered}; nil for one that is gone.
- */
-export const SUMMARIES = `
-local out = {}
-for i, key in ipairs(KEYS) do
-  local job = redis.call('HMGET', key, 'data', 'failedReason', 'finishedOn', 'returnvalue', 'replay', 'replayed')
-  if job[1] then
-    local first = string.find(job[1], '"head":', 1, true)
-    local last = string.find(job[1], '},"request":{', 1, true)
-    job[1] = (first and last) and string.sub(job[1], first + 7, last) or ''
-    out[i] = job
-  else
-    out[i] = false
-  end
-end
-return out`;
-
-/**
  * Ends a job that no worker has taken, and keeps it as failed. KEYS job, waiting, put aside, failed; ARGV job id, reason, now ms, how many
  * failed jobs are kept. @returns 1; 0 when it does not wait.
  */

@@ -99,9 +99,12 @@ class LocalGate {
 
   change(amount: number | null, maxConcurrent: number | null): void {
     if (amount === this.#amount && maxConcurrent === this.#maxConcurrent) return;
+    this.#limiter.updateSettings({ maxConcurrent });
+    // What the minute has used stays used; it may be more than the new amount.
+    if (amount === null || this.#amount === null) this.#limiter.updateSettings({ reservoir: amount });
+    else void this.#limiter.incrementReservoir(amount - this.#amount);
     this.#amount = amount;
     this.#maxConcurrent = maxConcurrent;
-    this.#limiter.updateSettings({ reservoir: amount, maxConcurrent });
   }
 
   close(): void {
