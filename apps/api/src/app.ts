@@ -1,11 +1,12 @@
 /** The API as one table of routes: what is not in it does not exist, and what is has said who may call it. */
 import express, { type Application, type Router } from 'express';
 import type { Scope } from '@llm-gateway/shared';
+import { adminRouter } from './admin/router.js';
 import { alertsRouter } from './alerts/router.js';
+import { watchRefusals } from './audit/refusals.js';
 import { auditRouter } from './audit/router.js';
 import { authenticate, requireScope } from './auth/authenticate.js';
 import { limitRate } from './auth/limit-rate.js';
-import { BOARD_PATH, boardRouter } from './board/board.js';
 import { budgetsRouter } from './budgets/router.js';
 import type { Deps } from './deps.js';
 import { docsRouter } from './docs/docs-router.js';
@@ -50,7 +51,7 @@ export function mounts(deps: Deps): Mount[] {
     { path: '/api/v1/audit', access: 'admin', router: auditRouter(deps) },
     { path: '/api/v1/routes', access: 'admin', router: routesRouter(deps) },
     { path: '/api/v1/usage', access: 'read', router: usageRouter(deps) },
-    { path: BOARD_PATH, access: 'own', router: boardRouter(deps) },
+    { path: '/admin', access: 'own', router: adminRouter(deps) },
   ];
 }
 
@@ -61,6 +62,7 @@ export function createApp(deps: Deps): Application {
   const routes = mounts(deps);
   app.use(countRequests(routes.map(({ path }) => path)));
   app.use(requestId);
+  app.use(watchRefusals(deps.refusals, adminPaths(routes)));
   app.use(securityHeaders());
   app.use('/api', neverStored);
   // Default deny: below /api nothing answers without a key, not even that there is no such path.
@@ -70,6 +72,9 @@ export function createApp(deps: Deps): Application {
   app.use(errorHandler(deps.logger));
   return app;
 }
+
+const adminPaths = (routes: readonly Mount[]): string[] =>
+  routes.filter(({ path, access }) => access === 'admin' || path === '/admin').map(({ path }) => path);
 
 function attach(app: Application, { path, access, router }: Mount, { env }: Deps): void {
   if (access === 'public' || access === 'own') app.use(path, router);

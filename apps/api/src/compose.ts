@@ -19,6 +19,7 @@ import {
   type Redis,
 } from '@llm-gateway/queue';
 import type { Logger } from '@llm-gateway/shared';
+import { adminJobsRouter } from './admin/jobs.js';
 import type { Deps } from './deps.js';
 import { composeDirect } from './direct/compose-direct.js';
 import type { Env } from './env.js';
@@ -107,6 +108,7 @@ export async function composeReplica({ apiId, db, logger, encryptionKeys, egress
     jobs: jobsRouter(deps),
     replay: replayRouter(deps),
     bulkReplay: bulkReplayRouter(deps),
+    adminJobs: adminJobsRouter(deps),
   };
   const limiterUse = (provider: string) => readLimiterUse(redis, provider);
   return { routers, config, lanes, limiterUse, belt, budgets, redis, metricsSources, close };

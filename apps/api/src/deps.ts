@@ -2,9 +2,10 @@
 import type { Db, EncryptionKeys } from '@llm-gateway/db';
 import type { BudgetBook, ConfigWatcher } from '@llm-gateway/engine';
 import type { EgressRules } from '@llm-gateway/providers';
-import type { LimiterUse } from '@llm-gateway/queue';
+import type { LimiterUse, Redis } from '@llm-gateway/queue';
 import type { Logger } from '@llm-gateway/shared';
 import type { Router } from 'express';
+import type { RefusalLog } from './audit/refusals.js';
 import type { KeyStore } from './auth/caller.js';
 import type { KeyRate } from './auth/key-rate.js';
 import type { BoardQueue } from './board/board.js';
@@ -27,12 +28,15 @@ export interface Deps {
   queues: Queues;
   keys: KeyStore;
   keyRate: Pick<KeyRate, 'take'>;
+  /** Where administrators' sessions are kept. */
+  adminRedis: Redis;
+  refusals: Pick<RefusalLog, 'note'>;
   encryptionKeys: EncryptionKeys;
   egress: EgressRules;
   /** Who may read `/metrics` beside the API; null: it is not there. */
   metrics: MetricsAccess | null;
   logger: Logger;
-  env: Pick<Env, 'MAX_BODY_BYTES' | 'DIRECT_MODE_MAX_CONCURRENCY'>;
+  env: Pick<Env, 'MAX_BODY_BYTES' | 'DIRECT_MODE_MAX_CONCURRENCY' | 'ADMIN_COOKIE_SECURE'>;
   /** The main job's routers, which have dependencies of their own. */
-  routers: { generate: Router; jobs: Router; replay: Router; bulkReplay: Router };
+  routers: { generate: Router; jobs: Router; replay: Router; bulkReplay: Router; adminJobs: Router };
 }

@@ -13,6 +13,8 @@ export const apiEnv = z
     ...gatewaySettings,
     SERVICE_KEYS: keyList,
     ADMIN_KEYS: keyList,
+    /** The cookies of the admin's pages only ever over https. Behind a proxy that sends X-Forwarded-Proto that is so anyway. */
+    ADMIN_COOKIE_SECURE: z.stringbool().default(false),
     ...jwtFields,
     ENCRYPTION_KEYS: parsedBy<EncryptionKeys>(parseEncryptionKeys),
     MAX_BODY_BYTES: wholeNumber(1_024, 100 * 1_048_576).default(1_048_576),

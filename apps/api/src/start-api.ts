@@ -2,6 +2,7 @@ import { closeDatabase, openDatabase } from '@llm-gateway/db';
 import { addProcessMetrics, renderMetrics, serveMetrics, type MetricsListener } from '@llm-gateway/engine';
 import { newInstanceId, type Logger } from '@llm-gateway/shared';
 import { createApp } from './app.js';
+import { RefusalLog } from './audit/refusals.js';
 import { anyOf } from './auth/any-of.js';
 import { environmentKeys } from './auth/environment-keys.js';
 import { KeyRate } from './auth/key-rate.js';
@@ -29,6 +30,7 @@ export async function startApi(env: Env, logger: Logger): Promise<RunningApi> {
   const stored = new StoredKeys({ config, encryptionKeys, db, logger });
   const tokens = tokensOf(env, egress, logger);
   const keys = anyOf({ environment: environmentKeys(env.SERVICE_KEYS, env.ADMIN_KEYS), stored, tokens });
+  const refusals = new RefusalLog(db, logger);
   const keyRate = new KeyRate(redis, () => lanes.redisUp());
   const render = () => renderMetrics(replica.metricsSources);
   const metrics = env.METRICS_TOKEN === undefined ? null : { token: env.METRICS_TOKEN, render };
@@ -42,6 +44,8 @@ export async function startApi(env: Env, logger: Logger): Promise<RunningApi> {
     queues,
     keys,
     keyRate,
+    adminRedis: redis,
+    refusals,
     encryptionKeys,
     egress,
     metrics,
@@ -54,7 +58,7 @@ export async function startApi(env: Env, logger: Logger): Promise<RunningApi> {
     listener?.close();
     keyRate.stop();
     tokens?.stop();
-    await stored.stop();
+    await Promise.all([stored.stop(), refusals.stop()]);
     await replica.close();
     await closeDatabase(db);
   };

@@ -54,7 +54,7 @@ describe('access', () => {
       mounts(api.deps)
         .filter(({ access }) => access === 'own')
         .map(({ path }) => path),
-    ).toEqual(['/admin/queues']);
+    ).toEqual(['/admin']);
   });
 
   it('needs a key on every other route: none and unknown ones are 401', async () => {

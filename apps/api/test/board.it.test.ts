@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventually } from './support/eventually.js';
-import { ADMIN_KEY, SERVICE_KEY, startTestApi, type TestApi } from './support/test-api.js';
+import { SERVICE_KEY, startTestApi, type TestApi } from './support/test-api.js';
 
 const PATH = '/admin/queues';
 const PROMPT = 'the prompt that nobody may see';
@@ -14,27 +14,10 @@ afterAll(() => api.end());
 
 const addProvider = (name: string) =>
   api.call('POST', '/api/v1/providers', { body: { name, type: 'openai', api_key: 'sk-board-secret-1234' } });
-const basic = (password: string) => ({ authorization: `Basic ${Buffer.from(`anyone:${password}`).toString('base64')}` });
 const queueNames = async (): Promise<string[]> =>
   ((await api.call('GET', `${PATH}/api/queues`)).body.queues as { name: string }[]).map(({ name }) => name);
 
 describe('the board', () => {
-  it.each([
-    ['no key', {}, 401],
-    ['an unknown password', basic('nothing'), 401],
-    ['a service key', basic(SERVICE_KEY), 403],
-    ['an admin key as a password', basic(ADMIN_KEY), 200],
-    ['an admin key in the header', { 'x-service-key': ADMIN_KEY }, 200],
-  ])('with %s', async (_what, headers, status) => {
-    for (const path of [PATH, `${PATH}/api/queues`, `${PATH}/static/images/logo.svg`]) {
-      expect([path, (await api.call('GET', path, { key: null, headers: headers })).status]).toEqual([path, status]);
-    }
-  });
-
-  it('makes a browser ask for the key', async () => {
-    expect((await api.call('GET', PATH, { key: null })).headers.get('www-authenticate')).toMatch(/^Basic /);
-  });
-
   it('follows the providers', async () => {
     expect(await queueNames()).toEqual(['generate.board-one']);
     const { body } = await addProvider('board-two');

@@ -30,7 +30,7 @@ export function welcome({ address, seconds, keys, providers, env }: Started): st
     `  curl -sS -w '\\n' ${address}/api/v1/generate -H ${header} -H 'Content-Type: application/json' -d '${body}'`,
     '',
     ...aboutProviders(providers),
-    `API: ${address}/docs   Queues: ${address}/admin/queues (any user name, the admin key as password)   Logs: ${join(env.DATA_DIR, 'logs')}`,
+    `API: ${address}/docs   Queues: ${address}/admin/queues (sign in with the admin key)   Logs: ${join(env.DATA_DIR, 'logs')}`,
     'Ctrl-C stops everything that was started here and keeps the data.',
     '',
   ].join('\n');

@@ -38,7 +38,7 @@ export {
   type Db,
 } from './connection/database.js';
 export { isDataError } from './connection/errors.js';
-export { decryptSecret, parseEncryptionKeys, type EncryptionKeys } from './encryption.js';
+export { decryptSecret, encryptSecret, parseEncryptionKeys, type EncryptionKeys } from './encryption.js';
 export type { ServiceKeyInput, StoredServiceKey } from './keys/key-rows.js';
 export { keyFingerprint, keyIdOf } from './keys/key-text.js';
 export { openPepper } from './keys/pepper.js';

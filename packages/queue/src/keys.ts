@@ -29,6 +29,8 @@ export const keys = {
 
   /** String: what one service key has used of its minute. */
   keyMinute: (keyId: string) => `lgw:key:minute:${keyId}`,
+  /** String: an administrator's session in the browser. */
+  adminSession: (id: string) => `lgw:admin:session:${id}`,
 
   cache: (hash: string) => `lgw:cache:${hash}`,
   flight: (hash: string) => `lgw:flight:${hash}`,

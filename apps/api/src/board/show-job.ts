@@ -1,4 +1,5 @@
-/** What the board may show of a job: where it goes and how big it is, never what it says. */
+/** What the board may show of a job: where it goes and how big it is, and what it says only to who has asked for that. */
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { canonicalHash } from '@llm-gateway/shared';
 import { z } from 'zod';
 
@@ -10,6 +11,9 @@ const shownPayload = z.object({
   request: z.unknown(),
 });
 
+/** The board asks for a job's looks without saying for whom. Nobody said: nobody may see. */
+export const promptsShown = new AsyncLocalStorage<boolean>();
+
 export function showJobData(data: unknown): Record<string, unknown> {
   const parsed = shownPayload.safeParse(data);
   if (!parsed.success) return { bytes: sizeOf(data) };
@@ -20,7 +24,7 @@ export function showJobData(data: unknown): Record<string, unknown> {
     hop,
     priority: head.priority,
     deadline: head.deadline === undefined ? undefined : new Date(head.deadline).toISOString(),
-    request: { bytes: sizeOf(request), sha256: canonicalHash(request ?? null).slice(0, 16) },
+    request: promptsShown.getStore() ? request : { bytes: sizeOf(request), sha256: canonicalHash(request ?? null).slice(0, 16) },
   };
 }
 

@@ -16,8 +16,16 @@ export function notFound(_req: Request, _res: Response): void {
   throw new GatewayError('not_found', 'no such path');
 }
 
-/** Answers with the contract's body. Faults of ours are logged, once and here; what callers did wrong is only worth a debug line. */
-export function errorHandler(logger: Logger): ErrorRequestHandler {
+/** How a refusal is shown to whoever asked. */
+export type ShowError = (error: GatewayError, req: Request, res: Response) => void;
+
+export const showBody: ShowError = (error, _req, res) => void res.json(errorBody(error, requestIdOf(res)));
+
+/**
+ * Answers with the contract's body, unless it is to be shown in another way. Faults of ours are logged, once and here; what callers did wrong
+ * is only worth a debug line.
+ */
+export function errorHandler(logger: Logger, show = showBody): ErrorRequestHandler {
   // Express tells an error handler by its four parameters.
   return (thrown: unknown, req, res, _next) => {
     const error = toGatewayError(thrown);
@@ -26,18 +34,18 @@ export function errorHandler(logger: Logger): ErrorRequestHandler {
     if (error.code === 'internal') logger.error({ ...fields, err: thrown }, 'request failed unexpectedly');
     else if (error.status >= 500) logger.warn({ ...fields, reason: error.message }, 'request failed');
     else logger.debug({ ...fields, reason: error.message.slice(0, 500) }, 'request refused');
-    respond(res, error, requestId);
+    respond(error, req, res, show);
   };
 }
 
-function respond(res: Response, error: GatewayError, requestId: string): void {
+function respond(error: GatewayError, req: Request, res: Response, show: ShowError): void {
   if (res.headersSent || res.destroyed) {
     // Half an answer is out: only cutting the line tells the caller that it is not whole.
     res.destroy();
     return;
   }
   if (error.retryAfterMs !== undefined) res.set('Retry-After', String(Math.max(1, Math.ceil(error.retryAfterMs / 1_000))));
-  res.status(error.status).json(errorBody(error, requestId));
+  show(error, req, res.status(error.status));
 }
 
 function toGatewayError(thrown: unknown): GatewayError {

@@ -101,7 +101,14 @@ export const HELD_ELSEWHERE: readonly HeldElsewhere[] = [
           'is rotated without a refused request: old and new are good for the grace, then only the new',
         ],
       },
-      { file: 'apps/api/test/board.it.test.ts', tests: ['makes a browser ask for the key'] },
+      {
+        file: 'apps/api/test/admin-login.it.test.ts',
+        tests: ['a browser is sent to the login, and a program told so', 'opens nothing', 'may be tried ten times a minute'],
+      },
+      {
+        file: 'apps/api/test/admin-pages.it.test.ts',
+        tests: ['changes nothing: without the token of this browser', 'are on record by who, from where and how often'],
+      },
       {
         file: 'packages/db/test/audit.it.test.ts',
         tests: ['has every change with who, what, before and after, from where and in which request'],
