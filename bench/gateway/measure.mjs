@@ -10,7 +10,7 @@ const SAMPLE_MS = 250;
  */
 export async function measure(side, how) {
   const { connections, seconds } = how;
-  const warmUp = await send(side, { connections, amount: how.warmUp ?? connections * 30 });
+  const warmUp = await send(side, { connections, amount: how.warmUp ?? connections * 60 });
   const amount = how.amount ?? Math.max(connections * 2, Math.round((how.overallRate ?? warmUp.rate) * seconds));
   const peak = {};
   const sampling = setInterval(() => grow(peak, residentMb(side.processes)), SAMPLE_MS);
