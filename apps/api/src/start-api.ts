@@ -1,5 +1,6 @@
 import { closeDatabase, openDatabase } from '@llm-gateway/db';
 import { addProcessMetrics, renderMetrics, serveMetrics, type MetricsListener } from '@llm-gateway/engine';
+import { ClockWatch } from '@llm-gateway/queue';
 import { newInstanceId, type Logger } from '@llm-gateway/shared';
 import { createApp } from './app.js';
 import { RefusalLog } from './audit/refusals.js';
@@ -32,7 +33,10 @@ export async function startApi(env: Env, logger: Logger): Promise<RunningApi> {
   const keys = anyOf({ environment: environmentKeys(env.SERVICE_KEYS, env.ADMIN_KEYS), stored, tokens });
   const refusals = new RefusalLog(db, logger);
   const keyRate = new KeyRate(redis, () => lanes.redisUp());
-  const render = () => renderMetrics(replica.metricsSources);
+  const clock = new ClockWatch({ redis, logger });
+  clock.start();
+  const { metricsSources: sources } = replica;
+  const render = () => renderMetrics({ ...sources, own: () => ({ ...sources.own?.(), ...clock.figure }) });
   const metrics = env.METRICS_TOKEN === undefined ? null : { token: env.METRICS_TOKEN, render };
   if (metrics) addProcessMetrics();
   const deps: Deps = {
@@ -57,6 +61,7 @@ export async function startApi(env: Env, logger: Logger): Promise<RunningApi> {
   const close = async (): Promise<void> => {
     listener?.close();
     keyRate.stop();
+    clock.stop();
     tokens?.stop();
     await Promise.all([stored.stop(), refusals.stop()]);
     await replica.close();

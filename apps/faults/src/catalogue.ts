@@ -2,6 +2,7 @@
 import type { Entry } from './fault-test.js';
 import { adapterTests } from './tests/adapters.js';
 import { callerTests } from './tests/callers.js';
+import { clockTests } from './tests/clocks.js';
 import { HELD_ELSEWHERE } from './tests/elsewhere.js';
 import { limitTests } from './tests/limits.js';
 import { mainFigure } from './tests/main-figure.js';
@@ -24,6 +25,7 @@ export const CATALOGUE: readonly Entry[] = [
   ...adapterTests,
   ...providerTests,
   ...limitTests,
+  ...clockTests,
   ...callerTests,
   ...HELD_ELSEWHERE,
   mainFigure,

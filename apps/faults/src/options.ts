@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { CI_SELECTION, CI_LOAD, CI_SOAK_SECONDS } from './ci-selection.js';
 
 export interface Options {
   only: readonly string[] | null;
@@ -19,20 +20,23 @@ export function readOptions(args: string[]): Options {
     allowPositionals: false,
     options: {
       only: { type: 'string' },
+      ci: { type: 'boolean', default: false },
       full: { type: 'boolean', default: false },
       seconds: { type: 'string' },
-      load: { type: 'string', default: '1' },
+      load: { type: 'string' },
       seed: { type: 'string', default: '20261125' },
       list: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
       report: { type: 'string' },
     },
   });
+  const { ci, only, seconds, load } = values;
+  if (ci && values.full) throw new Error('--ci is a short version: it does not go with --full');
   return {
     ...values,
-    only: values.only === undefined ? null : values.only.split(',').flatMap(range),
-    seconds: values.seconds === undefined ? undefined : positive('seconds', values.seconds),
-    load: positive('load', values.load),
+    only: only === undefined ? (ci ? CI_SELECTION : null) : only.split(',').flatMap(range),
+    seconds: seconds === undefined ? (ci ? CI_SOAK_SECONDS : undefined) : positive('seconds', seconds),
+    load: load === undefined ? (ci ? CI_LOAD : 1) : positive('load', load),
     seed: positive('seed', values.seed),
   };
 }

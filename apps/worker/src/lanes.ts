@@ -41,6 +41,10 @@ export class Lanes {
   readonly #options: LanesOptions;
   /** A draining process takes nothing new on, whatever the configuration says. */
   #closed = false;
+  #paused = true;
+  /** Of being paused and resumed. */
+  #turn = 0;
+  #latest: ConfigSnapshot | null = null;
   readonly #heartbeat: NodeJS.Timeout;
 
   constructor(options: LanesOptions) {
@@ -50,7 +54,8 @@ export class Lanes {
 
   /** Serves what the configuration names, and nothing else. A disabled provider keeps its lane: its waiting jobs move on from there. */
   follow(snapshot: ConfigSnapshot): void {
-    if (this.#closed) return;
+    this.#latest = snapshot;
+    if (this.#closed || this.#paused) return;
     const { only } = this.#options;
     this.#configured = new Set(snapshot.providers.map((provider) => provider.name));
     const wanted = snapshot.providers.map((provider) => provider.name).filter((name) => !only || only.includes(name));
@@ -62,6 +67,23 @@ export class Lanes {
       if (!wanted.includes(name) && !this.#lingering.has(name)) this.#lingering.set(name, Date.now() + LINGER_MS);
     }
     void this.#beat();
+  }
+
+  /** Takes no jobs until it is resumed, whatever the configuration says; those in hand are finished. So it is at its start. */
+  pause(): void {
+    this.#turn++;
+    this.#paused = true;
+    for (const name of [...this.#workers.keys()]) this.#remove(name);
+    this.#lingering.clear();
+  }
+
+  /** Serves what the configuration names now, once the lanes that were paused are closed. */
+  async resume(): Promise<void> {
+    const turn = ++this.#turn;
+    await Promise.all(this.#closing);
+    if (turn !== this.#turn) return;
+    this.#paused = false;
+    if (this.#latest) this.follow(this.#latest);
   }
 
   cancel(requestId: string): void {
@@ -111,7 +133,7 @@ export class Lanes {
   }
 
   async #beat(): Promise<void> {
-    if (this.#closed) return;
+    if (this.#closed || this.#paused) return;
     try {
       await this.#options.health.heartbeat(this.#options.workerId, this.names);
       await this.#openOrphans();
@@ -143,7 +165,7 @@ export class Lanes {
 
   /** What was true before an await need not be true after it. */
   #stillGone(name: string): boolean {
-    return !this.#closed && !this.#configured?.has(name) && !this.#workers.has(name);
+    return !this.#closed && !this.#paused && !this.#configured?.has(name) && !this.#workers.has(name);
   }
 
   async #closeEmptied(): Promise<void> {

@@ -21,6 +21,7 @@ import {
 import {
   Belt,
   BudgetLedger,
+  ClockWatch,
   evictionWarning,
   Flights,
   KeptJobs,
@@ -30,6 +31,7 @@ import {
   RequestStore,
   ResponseCache,
   UsageReader,
+  type Redis,
 } from '@llm-gateway/queue';
 import type { Logger } from '@llm-gateway/shared';
 import { openConnections, type Connections } from './connections.js';
@@ -61,6 +63,7 @@ export function makeWorker(env: Env, workerId: string, logger: Logger): Worker {
   const budgets = new BudgetBook({ ledger, db, current });
   const deps = engineDeps({ env, workerId, connections, config, budgets, logger });
   const lanes = makeLanes(env, deps, config);
+  const clock = watchClock(redis, deps, lanes);
   const writer = new UsageWriter(new UsageReader(connections.stream, workerId, logger), { db, budgets, logger });
   let stopTimers = (): Promise<void> => Promise.resolve();
   let stopping = false;
@@ -71,7 +74,7 @@ export function makeWorker(env: Env, workerId: string, logger: Logger): Worker {
     // Before all that waits: what is missing is to be seen there.
     await listenForMetrics(
       env,
-      { redis, lanes: deps.lanes, providers: () => current().providers.map(({ name }) => name) },
+      { redis, lanes: deps.lanes, providers: () => current().providers.map(({ name }) => name), own: () => clock.figure },
       logger,
     );
     onCancellation(subscriber, (requestId) => lanes.cancel(requestId));
@@ -80,11 +83,12 @@ export function makeWorker(env: Env, workerId: string, logger: Logger): Worker {
       lanes.follow(snapshot);
       warmUp(deps, lanes, logger);
     });
+    clock.start();
     await config.start();
     // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- set by stop() during the await
     if (stopping) return;
     writer.start();
-    const stopReaper = startReaper(deps);
+    const stopReaper = startReaper(deps, () => clock.agrees);
     const stopSweep = startJobSweep(new KeptJobs(redis), logger);
     const stopWatch = startBudgetWatch({ instanceId: workerId, ledger, book: budgets, db, current, logger });
     const stopDelivery = startAlertDelivery({ db, egressAllow: env.EGRESS_ALLOW, secrets: env.WEBHOOK_SECRET, logger });
@@ -102,6 +106,7 @@ export function makeWorker(env: Env, workerId: string, logger: Logger): Worker {
   const stop = async (): Promise<void> => {
     stopping = true;
     const timersStopped = stopTimers();
+    clock.stop();
     config.stop();
     await lanes.close();
     await writer.stop();
@@ -166,6 +171,12 @@ function makeLanes(env: Env, deps: WorkerDeps, config: ConfigWatcher): Lanes {
       await endAbandoned(deps, requestId, why === 'poisoned' ? POISONED : UNREADABLE);
     },
   });
+}
+
+/** Jobs are taken only while the clock is right. */
+function watchClock(redis: Redis, deps: WorkerDeps, lanes: Lanes): ClockWatch {
+  const serve = () => lanes.resume().then(() => warmUp(deps, lanes, deps.logger));
+  return new ClockWatch({ redis, logger: deps.logger, onChange: (agrees) => void (agrees ? serve() : lanes.pause()) });
 }
 
 /** In the background: a lane whose vendor cannot be loaded says so with each call. */

@@ -54,7 +54,7 @@ async function reaper(): Promise<void> {
   const { db } = database;
   const budgets = new BudgetBook({ ledger: new BudgetLedger(own), db, current });
   const shared = { budgets, cache: new ResponseCache(own), cacheInOrder: true, logger, providers };
-  stops.push(startReaper({ store: new RequestStore(own), flights: new Flights(own), ...shared }));
+  stops.push(startReaper({ store: new RequestStore(own), flights: new Flights(own), ...shared }, () => true));
 }
 
 /** One round of every reaper. */

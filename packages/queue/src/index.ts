@@ -22,6 +22,7 @@ export { LaneHealth, type LaneCheck, type LaneStatus } from './lanes/lane-health
 export { hasLimits, Limiter, type Admission, type LaneLimits, type Permit } from './lanes/limiter.js';
 export { LocalLaneHealth } from './lanes/local-lane-health.js';
 export { LocalLimiter } from './lanes/local-limiter.js';
+export { ClockWatch } from './redis/clock-watch.js';
 export { RedisPulse } from './redis/pulse.js';
 export { isReplicaAlive } from './redis/replicas.js';
 export { wasNotCarriedOut } from './redis/refusals.js';

@@ -17,6 +17,9 @@ export interface AttemptRow {
   /** `standin-<number>` where the vendor's answer was read. */
   vendorRequestId: string | null;
   costNanoUsd: number | null;
+  worker: string;
+  /** Epoch ms. */
+  createdAt: number;
 }
 
 export interface DatabaseBook {
@@ -41,21 +44,26 @@ export async function readDatabase(rig: Rig, service: string): Promise<DatabaseB
     estimated: boolean;
     vendor_request_id: string | null;
     cost: string | null;
+    worker: string;
+    created_at: Date;
   }>(
-    `SELECT request_id, status, error, estimated, vendor_request_id, ${nano('cost_usd')} AS cost FROM llm_usage_attempts
+    `SELECT request_id, status, error, estimated, vendor_request_id, ${nano('cost_usd')} AS cost, worker, created_at FROM llm_usage_attempts
      WHERE provider LIKE $1`,
     [`${service}-%`],
   );
   const markers = new Map(logs.map(({ id, marker }) => [id, marker]));
   return {
     logs: logs.map(({ cost, ...row }) => ({ ...row, costNanoUsd: cost === null ? null : Number(cost) })),
-    attempts: attempts.map(({ request_id: requestId, vendor_request_id: vendorRequestId, cost, ...row }) => ({
-      ...row,
-      requestId,
-      vendorRequestId,
-      marker: markers.get(requestId) ?? null,
-      costNanoUsd: cost === null ? null : Number(cost),
-    })),
+    attempts: attempts.map(
+      ({ request_id: requestId, vendor_request_id: vendorRequestId, cost, created_at: createdAt, ...row }) => ({
+        ...row,
+        requestId,
+        vendorRequestId,
+        marker: markers.get(requestId) ?? null,
+        costNanoUsd: cost === null ? null : Number(cost),
+        createdAt: createdAt.getTime(),
+      }),
+    ),
     orphans: attempts.filter((row) => !markers.has(row.request_id)).length,
   };
 }

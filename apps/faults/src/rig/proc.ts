@@ -38,14 +38,17 @@ export const openFiles = async (pid: number): Promise<number> => (await readdir(
 
 /** @returns which of these processes holds the TCP connection with this local port. */
 export async function ownerOfPort(port: number, pids: readonly number[]): Promise<number | undefined> {
-  const hex = port.toString(16).toUpperCase().padStart(4, '0');
-  const lines = (await readFile('/proc/net/tcp', 'utf8')).split('\n');
-  const inodes = lines.map((line) => line.trim().split(/\s+/)).filter((fields) => fields[1]?.endsWith(`:${hex}`));
-  const sockets = new Set(inodes.map((fields) => `socket:[${fields[9]}]`));
-  for (const pid of pids) {
-    for (const file of await readdir(`/proc/${pid}/fd`).catch(() => [])) {
-      if (sockets.has(await readlink(`/proc/${pid}/fd/${file}`).catch(() => ''))) return pid;
-    }
-  }
+  for (const pid of pids) if ((await localPorts(pid)).includes(port)) return pid;
   return undefined;
+}
+
+/** @returns the local ports of a process' TCP connections, to wherever they lead. */
+export async function localPorts(pid: number): Promise<number[]> {
+  const files = await readdir(`/proc/${pid}/fd`).catch(() => []);
+  const links = await Promise.all(files.map((file) => readlink(`/proc/${pid}/fd/${file}`).catch(() => '')));
+  const own = new Set(links);
+  const sockets = (await readFile('/proc/net/tcp', 'utf8')).split('\n').map((line) => line.trim().split(/\s+/));
+  return sockets
+    .filter((fields) => own.has(`socket:[${fields[9]}]`))
+    .map(([, local = '']) => Number.parseInt(local.split(':')[1] ?? '', 16));
 }

@@ -18,6 +18,8 @@ export interface VendorCall {
   label: string;
   /** As in the header `x-request-id: standin-<number>` of the answer. */
   number: number;
+  /** Of the caller's end of the connection. */
+  port: number;
   startedAtMs: number;
   /** What the answer costs, in nano-USD; null for a call that is not answered with a success. */
   billNanoUsd: number | null;
@@ -97,8 +99,8 @@ export class Vendor {
 
   async #answer(call: UpstreamCall): Promise<UpstreamAnswer> {
     const marker = markerOf(call.prompt);
-    const { label, number, startedAtMs } = call;
-    const entry: VendorCall = { marker, label, number, startedAtMs, billNanoUsd: null, outcome: 'open', endedAtMs: null };
+    const { label, number, port = 0, startedAtMs } = call;
+    const entry: VendorCall = { marker, label, number, port, startedAtMs, billNanoUsd: null, outcome: 'open', endedAtMs: null };
     this.#calls.push(entry);
     this.#open.set(entry, call);
     const answer = (await this.#scripts.get(call.label)?.(call)) ?? {};

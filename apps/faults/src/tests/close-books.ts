@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { balance, type Balance } from '../books/balance.js';
-import { readDatabase } from '../books/database-book.js';
+import { readDatabase, type DatabaseBook } from '../books/database-book.js';
+import { repeats } from '../books/repeats.js';
 import { settled, unsettled } from '../books/unsettled.js';
 import type { TestContext } from '../fault-test.js';
 import type { Rig } from '../rig/rig.js';
@@ -24,8 +25,12 @@ export async function closeBooks(context: TestContext, allowances: Allowances = 
   const { client, findings, name } = context;
   const { unanswered = 0, duplicated = 0, uncalledRows = 0, settleWithinMs } = allowances;
   const settleMs = await settled(rig, settleWithinMs);
-  const compare = async (): Promise<Balance> =>
-    balance({ entries: client.entries, calls: rig.vendor.callsOf(`${name}-`), database: await readDatabase(rig, name) });
+  let database: DatabaseBook = { logs: [], attempts: [], orphans: 0 };
+  const calls = () => rig.vendor.callsOf(`${name}-`);
+  const compare = async (): Promise<Balance> => {
+    database = await readDatabase(rig, name);
+    return balance({ entries: client.entries, calls: calls(), database });
+  };
   let books = await compare();
   // What was carried out without Redis comes in by another way, whose length nobody tells.
   for (const end = Date.now() + SPOOL_MS; (books.lost > 0 || books.unbilled > 0) && Date.now() < end; books = await compare())
@@ -41,6 +46,7 @@ export async function closeBooks(context: TestContext, allowances: Allowances = 
   findings.zero('doubled rows', books.doubledRows);
   findings.zero('orphaned rows', books.orphans);
   findings.atMost('repeated calls', books.duplicated, duplicated);
+  if (books.duplicated > duplicated) for (const line of repeats(calls(), database.attempts)) findings.tell('repeated', line);
   findings.tell('estimated rows', books.estimated);
   findings.zero('cost difference in nano-USD', books.costDifference);
   findings.tell('billed by the providers in nano-USD', books.billedNanoUsd);

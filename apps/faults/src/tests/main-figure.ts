@@ -9,6 +9,8 @@ import { killWorkers } from './kill.js';
 const FLEET = { apis: 2, workers: 3 };
 /** A worker's calls at once, on the three lanes together. */
 const HELD_BY_A_WORKER = 300;
+/** What waited for Redis in a worker is written down so long after its return. */
+const CAUGHT_UP_MS = 2_000;
 
 interface Nemesis {
   readonly done: Map<string, number>;
@@ -16,6 +18,8 @@ interface Nemesis {
   held: (() => number)[];
   /** Attempts that killed workers may have written down and not made. */
   opened: number;
+  /** The last outage of Redis, by performance.now(). */
+  redis: { wentAt: number; backAt: number };
 }
 
 /** One random fault, and what mends it. */
@@ -24,7 +28,9 @@ async function strike({ rig, random }: TestContext, nemesis: Nemesis): Promise<v
   const ms = 500 + random() * 2_500;
   const faults: Record<string, () => Promise<void>> = {
     'worker killed': async () => {
-      nemesis.held.push(await killWorkers(rig, rig.fleet.workers.slice(0, 1)));
+      const { wentAt, backAt } = nemesis.redis;
+      const since = performance.now() - backAt < CAUGHT_UP_MS ? wentAt : undefined;
+      nemesis.held.push(await killWorkers(rig, rig.fleet.workers.slice(0, 1), since));
       nemesis.opened += HELD_BY_A_WORKER;
     },
     'API killed': () => killed(pick(rig.fleet.apis)),
@@ -37,9 +43,11 @@ async function strike({ rig, random }: TestContext, nemesis: Nemesis): Promise<v
   };
   const name = pick(Object.keys(faults)) ?? '';
   nemesis.done.set(name, (nemesis.done.get(name) ?? 0) + 1);
+  const beganAt = performance.now();
   await faults[name]?.();
   await sleep(ms);
   await Promise.all([rig.redis.restore(), rig.postgres.restore()]);
+  if (name.startsWith('Redis')) nemesis.redis = { wentAt: beganAt, backAt: performance.now() };
   await rig.fleet.fill(FLEET);
 }
 
@@ -68,7 +76,7 @@ export const mainFigure: FaultTest = {
       rig.vendor.script(lanes[index] ?? '', () => ({ delayMs: 50 + Math.random() * 900 }));
     }
     await rig.lanesServed(lanes);
-    const nemesis: Nemesis = { done: new Map(), held: [], opened: 0 };
+    const nemesis: Nemesis = { done: new Map(), held: [], opened: 0, redis: { wentAt: 0, backAt: -Infinity } };
     const startedAt = Date.now();
     const over = new AbortController();
     const storm = (async () => {

@@ -7,11 +7,11 @@ const BATCH_PER_SHARD = 100;
 
 type ReaperDeps = Parameters<typeof endAbandoned>[0] & { store: Pick<RequestStore, 'overdue'> };
 
-/** @returns a function that stops it. */
-export function startReaper(deps: ReaperDeps): () => void {
+/** @param knowsTheTime whether this process' clock is to be trusted: one that is ahead would end requests that have time. @returns a function that stops it. */
+export function startReaper(deps: ReaperDeps, knowsTheTime: () => boolean): () => void {
   let busy = false;
   const reap = async () => {
-    if (busy) return;
+    if (busy || !knowsTheTime()) return;
     busy = true;
     try {
       for (const id of await deps.store.overdue(Date.now(), BATCH_PER_SHARD)) {
