@@ -35,6 +35,13 @@ export class TurnConnector extends AbstractConnector {
       });
     });
   }
+
+  /** ioredis sees to it by a timer of two seconds that the socket closes, also where it has: nothing would clear it, and a process that is done would wait for it. */
+  override disconnect(): void {
+    const stream = this.stream as Socket | undefined;
+    if (stream?.closed) this.connecting = false;
+    else super.disconnect();
+  }
 }
 
 function writingByTurns<S extends Socket>(stream: S): S {
