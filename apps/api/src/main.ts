@@ -9,6 +9,9 @@ import { startApi } from './start-api.js';
 // process grows by a hundred megabytes for nothing.
 setFlagsFromString('--heap-growing-percent=30');
 
+/** After the drain: for rows that are still to be stored, and connections to be closed. */
+const CLOSING_MS = 5_000;
+
 const env = readEnv();
 const logger = createLogger({ name: 'api', level: env.LOG_LEVEL });
 
@@ -21,8 +24,13 @@ const starting = startApi(env, logger);
 
 // Before the start is through: a parent that is gone by then would not be noticed later.
 onStopSignal(async (reason) => {
-  const api = await starting;
   logger.info({ reason }, 'draining');
+  // A start that hangs, a disk or a database that does not answer: nothing holds up the end of a process for ever.
+  setTimeout(() => {
+    logger.warn("shutdown takes too long, what is left is the next process's");
+    process.exit(0);
+  }, env.SHUTDOWN_TIMEOUT_MS + CLOSING_MS);
+  const api = await starting;
   await api.stop();
   logger.info('stopped');
   process.exit(0);

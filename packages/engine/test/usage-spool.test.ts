@@ -1,4 +1,17 @@
-import { appendFile, mkdir, mkdtemp, readdir, readFile, readlink, rename, rm, unlink, utimes, writeFile } from 'node:fs/promises';
+import {
+  appendFile,
+  chmod,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  readlink,
+  rename,
+  rm,
+  unlink,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
@@ -192,6 +205,13 @@ describe('a process that was killed', () => {
   });
 });
 
+describe('the folder', () => {
+  it('is refused where others can write into it', async () => {
+    await chmod(directory, 0o770);
+    await expect(start('api-1', new Store())).rejects.toThrow('mode 0700');
+  });
+});
+
 describe("a file in nobody's hands", () => {
   it('is stored as well: one of ours that was given up after an error, and one of the dead that could not be read at once', async () => {
     const store = new Store();
@@ -202,6 +222,17 @@ describe("a file in nobody's hands", () => {
     await until(() => store.ids().size === 3);
     expect(store.ids()).toEqual(new Set([own.id, ended.id, under.id]));
     await until(async () => !(await files()).some((name) => /\.7[01]\./.test(name)));
+  });
+
+  it('has its damaged lines set aside once, however often it is read', async () => {
+    const store = new Store();
+    store.away = true;
+    await appendFile(join(directory, 'api-0.1.api-0.jsonl'), `damaged\n${eventLine(event())}`);
+    await start('api-1', store);
+    await until(() => store.refusals >= 2);
+    store.away = false;
+    await until(() => store.events.length === 1);
+    expect(await readFile(join(directory, 'api-1.bad'), 'utf8')).toBe('damaged\n');
   });
 
   it('is not left behind by each try to begin one', async () => {

@@ -5,7 +5,7 @@
  * What is promised: a line outlives its process from the moment at which it is written (`kill -9` included), and a loss of power
  * after at most a second (fdatasync once a second). A file may be stored twice, which changes nothing: rows have ids.
  */
-import { appendFile, mkdir, stat, unlink, utimes, writeFile } from 'node:fs/promises';
+import { appendFile, lstat, mkdir, stat, unlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RequestHead } from '@llm-gateway/queue';
 import type { Logger, UsageAttempt, UsageEvent } from '@llm-gateway/shared';
@@ -59,6 +59,8 @@ export class UsageSpool {
   #lookingAfter = false;
   /** Requests of a process that was taken for dead, and may have stood still only: their time is not over. */
   readonly #inherited = new Map<string, OpenRequest>();
+  /** Lines of the file that is being stored. It is read again for as long as the store is away. */
+  readonly #aside = new Set<string>();
   #retryMs = 0;
   #retryAt = 0;
 
@@ -66,9 +68,10 @@ export class UsageSpool {
     this.#options = options;
   }
 
-  /** @throws Error where the directory cannot be written: a fault in the settings. */
+  /** @throws Error where the directory cannot be written, or is not ours alone: a fault in the settings. */
   async start(): Promise<void> {
     await mkdir(this.#options.directory, { recursive: true, mode: 0o700 });
+    await refuseShared(this.#options.directory);
     await this.#sayAlive();
     await this.#lookAfter();
     this.#timers.push(
@@ -231,6 +234,7 @@ export class UsageSpool {
       await this.#exclusively(() => this.#carryOpen());
       await unlink(path).catch(unlessMissing);
       this.#full.shift();
+      this.#aside.clear();
     }
   }
 
@@ -314,9 +318,18 @@ export class UsageSpool {
   }
 
   async #setAside(line: string, reason: string): Promise<void> {
+    if (this.#aside.has(line)) return;
     this.#options.logger.error({ reason }, 'a usage row will never be stored, it is put aside in the spool');
     await appendFile(this.#path(`${this.#options.owner}.bad`), `${line}\n`, { mode: 0o600 });
+    this.#aside.add(line);
   }
 }
 
 const isOver = ({ head }: OpenRequest): boolean => head.deadline <= Date.now();
+
+/** Its default is in a folder where anybody may make one of its name first, and what is in it becomes rows. */
+async function refuseShared(directory: string): Promise<void> {
+  const { uid, mode } = await lstat(directory);
+  if (process.getuid === undefined || (uid === process.getuid() && (mode & 0o077) === 0)) return;
+  throw new Error(`the usage spool ${directory} must be a folder of this user's with mode 0700`);
+}
