@@ -278,6 +278,20 @@ describe('a process that is taken for dead', () => {
     expect((await readdir(directory)).filter((name) => !name.endsWith('.jsonl'))).toEqual(heirs.map((heir) => `${heir}.alive`));
   });
 
+  it('is left alone while one is at it, until that one has been silent for too long itself', async () => {
+    // Its sign of life is gone: another has taken half of its files just now.
+    await writeFile(join(directory, 'api-0.2.api-0.jsonl'), '');
+    await writeFile(join(directory, 'take-over.lock'), '');
+    const look = async () => {
+      await takeOver(directory, 'api-1', 10_000, () => 1);
+      return files();
+    };
+    expect(await look()).toEqual(['api-0.2.api-0.jsonl']);
+    await utimes(join(directory, 'take-over.lock'), 1_000, 1_000);
+    await look();
+    expect(await look()).toEqual(['api-1.1.api-0.jsonl']);
+  });
+
   it('may stand still only: its requests are not lost before their time is over', async () => {
     const under = { ...head(), deadline: Date.now() + 1_500 };
     await appendFile(join(directory, 'api-0.1.api-0.jsonl'), openLine({ head: under, attempts: [] }));
