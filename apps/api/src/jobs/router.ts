@@ -9,8 +9,8 @@ import { cancelJob } from './cancel.js';
 import { findJob } from './find.js';
 import { listJobs } from './list.js';
 import { replayJob } from './replay.js';
-import { jobView } from './view.js';
 import { Turns } from './turns.js';
+import { jobView } from './view.js';
 import { bulkReplayBody, jobListQuery, replayBody } from './wire.js';
 
 /** A list reads the ids of whole queues: milliseconds of Redis' time, which all requests share. */

@@ -32,7 +32,7 @@ export function keysRouter({ db, config, encryptionKeys }: Pick<Deps, 'db' | 'co
   });
 
   router.post('/:id/rotate', async (req, res) => {
-    const graceMs = parse(keyRotate, req.body).grace_seconds * 1_000;
+    const graceMs = parse(keyRotate, req.body ?? {}).grace_seconds * 1_000;
     const caller = callerOf(res);
     // Who gets a key's new secret gets what it may do.
     const check = ({ scopes }: { scopes: readonly string[] }) => mayGrant(caller, scopes);
