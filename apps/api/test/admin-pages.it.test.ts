@@ -74,7 +74,7 @@ describe('prompts on the board', () => {
 });
 
 describe('a job’s page', () => {
-  it('is linked from the board, and cancels and runs again by the calls of the BOARD_API, on record, once a form', async () => {
+  it('is linked from the board, and cancels and runs again by the calls of the API, on record, once a form', async () => {
     const { adminKey, audit, jobId, other, signedIn } = side;
     const { id: keyId, key } = await adminKey();
     const browser = await signedIn(key);
