@@ -17,11 +17,19 @@ export const notFound = (what: string, id: string): GatewayError =>
 export const changedMeanwhile = (what: string): GatewayError =>
   new GatewayError('precondition_failed', `the ${what} has been changed by somebody else: look at it and repeat the change`);
 
-/** UUID version 7 (RFC 9562): 48 bits of milliseconds, then chance, so that newer rows sort after older ones. */
+const last = { ms: 0, count: 0 };
+
+/**
+ * UUID version 7 (RFC 9562): 48 bits of milliseconds, then 12 that count within one (its section 6.2, method 1), then chance. So newer rows sort
+ * after older ones, also the entries that one change makes in the same millisecond.
+ */
 export function newRowId(): string {
+  const now = Date.now();
+  if (now > last.ms) Object.assign(last, { ms: now, count: 0 });
+  else if (++last.count > 0xfff) Object.assign(last, { ms: last.ms + 1, count: 0 });
   const bytes = randomBytes(16);
-  bytes.writeUIntBE(Date.now(), 0, 6);
-  bytes[6] = 0x70 | ((bytes[6] ?? 0) & 0x0f);
+  bytes.writeUIntBE(last.ms, 0, 6);
+  bytes.writeUInt16BE(0x7000 | last.count, 6);
   bytes[8] = 0x80 | ((bytes[8] ?? 0) & 0x3f);
   const hex = bytes.toString('hex');
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
