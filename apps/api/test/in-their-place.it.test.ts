@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import { exportSPKI, generateKeyPair, SignJWT } from 'jose';
 import { STAND_IN_MODELS, startUpstream, type Upstream } from '@llm-gateway/local-services';
 import { connectRedis, type Redis } from '@llm-gateway/queue';
-import { requestTime } from '@llm-gateway/shared';
+import { allShards, canonicalHash, generateRequest, requestTime, type UsageLog } from '@llm-gateway/shared';
 import { eventually } from './support/eventually.js';
 import { SERVICE_KEY, startTestApi, type CallOptions, type Called, type TestApi } from './support/test-api.js';
 
@@ -54,6 +54,12 @@ const begun = async (begin: () => Promise<Called>): Promise<{ reply: Promise<Cal
   return { reply };
 };
 const statusOf = ({ status }: Called): number => status;
+/** Rows on their way: without a worker they stay in their streams. */
+const rowsOf = async (customerId: string): Promise<UsageLog[]> => {
+  const streams = await Promise.all(allShards().map((shard) => redis.xrange(`lgw:${shard}:usage`, '-', '+')));
+  const logs = streams.flat().map(([, fields]) => (JSON.parse(String(fields[1])) as { log: UsageLog | null }).log);
+  return logs.filter((log) => log?.customerId === customerId) as UsageLog[];
+};
 
 describe('with every worker away', () => {
   it('no more than DIRECT_MODE_MAX_CONCURRENCY are carried out at a time, whatever comes in the same moment', async () => {
@@ -98,6 +104,38 @@ describe('with every worker away', () => {
     expect(replies.map(statusOf)).toEqual([200, 200, 200]);
     expect(replies[2].body.id).toBe(replies[1].body.id);
     expect(upstream.counts.total).toBe(before + 2);
+  });
+
+  it('a request that is carried out after a try was turned away has the row of what was carried out', async () => {
+    const closed = await api.replica({ DIRECT_MODE_MAX_CONCURRENCY: '0' });
+    await eventually(
+      () => ask('is it closed?', { cache: { mode: 'off' }, timeout_ms: 100 }, closed),
+      ({ status }) => status === 503,
+      20_000,
+    );
+    const keyed = { customer_id: 'turned away', headers: { 'idempotency-key': 'later' } };
+    expect((await ask('again', keyed, closed)).status).toBe(503);
+    const [refused] = await eventually(
+      () => rowsOf('turned away'),
+      (rows) => rows.length === 1,
+    );
+    // As if Redis had gone away before the key was given back: the claim is still there.
+    const body = { service: 'test', prompt: 'again', timeout_ms: 20_000, customer_id: 'turned away' };
+    const claim = { requestId: refused?.relatedTo ?? refused?.id, bodyHash: canonicalHash(generateRequest.parse(body)) };
+    await redis.set(`lgw:idem:${canonicalHash({ service: 'test', key: 'later' })}`, JSON.stringify(claim));
+    const answer = await ask('again', keyed);
+    expect([answer.status, answer.body.id]).toEqual([200, claim.requestId]);
+    const rows = await eventually(
+      () => rowsOf('turned away'),
+      (all) => all.some(({ status }) => status === 'ok'),
+    );
+    expect(rows.map(({ id, status }) => [id === claim.requestId, status])).toEqual(
+      expect.arrayContaining([
+        [false, 'error'],
+        [true, 'ok'],
+      ]),
+    );
+    expect(rows.map(({ createdAt, id }) => createdAt - requestTime(id))).toEqual([0, 0]);
   });
 
   it("a customer's token is neither answered nor turned away for another customer's use of the same key", async () => {

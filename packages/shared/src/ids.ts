@@ -13,10 +13,10 @@ function random(): number {
   return (pool[next++] ?? 0) / 256;
 }
 
-const newUlid = (): string => ulid(undefined, random);
+const newUlid = (at?: number): string => ulid(at, random);
 
-/** Ids are ours, sortable by time, and never the provider's. */
-export const newRequestId = (): string => `req_${newUlid()}`;
+/** Ids are ours, sortable by time, and never the provider's. @param at the time that it begins with (epoch ms); now unless told. */
+export const newRequestId = (at?: number): string => `req_${newUlid(at)}`;
 /** @returns when a request came in, which its id begins with (epoch ms); NaN for what is no id of ours. */
 export function requestTime(requestId: string): number {
   try {

@@ -11,7 +11,7 @@ import { fromCache, lookUp } from './from-cache.js';
 import { onceForKey } from './idempotency.js';
 import { ownCall, queueCall } from './own-call.js';
 import { plan, type Plan } from './plan.js';
-import { recordRefused } from './record.js';
+import { recordTurnedAway } from './record.js';
 import { NotQueued, Refusal } from './refusal.js';
 import { shareOrLead } from './share.js';
 
@@ -28,7 +28,7 @@ export async function carryOut(deps: GenerateDeps, call: Call, planned: Plan): P
   try {
     return await answer(deps, call, planned);
   } catch (error) {
-    if (error instanceof Refusal) recordRefused(deps, planned.head, error, planned.head.cacheStatus);
+    if (error instanceof Refusal) recordTurnedAway(deps, planned.head, error, planned.head.cacheStatus);
     throw error;
   }
 }

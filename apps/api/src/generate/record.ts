@@ -1,7 +1,7 @@
 /** Usage rows of requests that had no job of their own. */
 import { refusedEvent, sharedAnswerEvent, type Asker } from '@llm-gateway/engine';
-import { appendUsage, type OkOutcome } from '@llm-gateway/queue';
-import type { CacheStatus, GatewayError, UsageEvent } from '@llm-gateway/shared';
+import { appendUsage, type OkOutcome, type RequestHead } from '@llm-gateway/queue';
+import { newRequestId, type CacheStatus, type GatewayError, type UsageEvent } from '@llm-gateway/shared';
 import type { GenerateDeps } from './deps.js';
 
 type RecordDeps = Pick<GenerateDeps, 'redis' | 'pulse' | 'spool' | 'logger'>;
@@ -31,4 +31,19 @@ export function recordShared(
 
 export function recordRefused(deps: RecordDeps, asker: Asker, error: GatewayError, status: CacheStatus): void {
   record(deps, asker.id, refusedEvent(asker, error.code, status));
+}
+
+/**
+ * The same for one that nothing was done for yet. Somebody may come back for it by its id, with its key for one, and then it is carried
+ * out after all: its own row is kept free for that, and this one, which says only that a try was turned away, has an id of its own.
+ */
+export function recordTurnedAway(
+  deps: RecordDeps,
+  head: Asker & Pick<RequestHead, 'cancellable'>,
+  error: GatewayError,
+  status: CacheStatus,
+): void {
+  const { id, createdAt, relatedTo, cancellable } = head;
+  const asker = cancellable ? head : { ...head, id: newRequestId(createdAt), relatedTo: relatedTo ?? id };
+  recordRefused(deps, asker, error, status);
 }

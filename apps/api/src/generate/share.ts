@@ -9,7 +9,7 @@ import { fromCache, lookUp } from './from-cache.js';
 import { joinRequest } from './join.js';
 import { ownCall } from './own-call.js';
 import type { Plan } from './plan.js';
-import { recordRefused, recordShared } from './record.js';
+import { recordRefused, recordShared, recordTurnedAway } from './record.js';
 import { redisOrNotQueued, redisOrUnavailable, Refusal } from './refusal.js';
 
 /** Ends of a leader that say nothing about its followers: they have deadlines and callers of their own. */
@@ -58,7 +58,7 @@ async function follow(deps: GenerateDeps, call: Call, planned: Plan, { flight, l
   if (call.idempotencyKey !== null) await redisOrUnavailable(deps.store.admit(asker, leader));
   const outcome = await joinRequest(deps, call, planned, { requestId: leader, flight }).catch((error: unknown) => {
     // The leader's row is another request's: a follower that hears no outcome writes its own.
-    recordRefused(deps, asker, asGatewayError(error), 'COALESCED');
+    recordTurnedAway(deps, asker, asGatewayError(error), 'COALESCED');
     throw error;
   });
   if (outcome === 'unknown') {
