@@ -155,6 +155,14 @@ describe('bad input', () => {
     expect(await api.call('GET', path)).toMatchObject({ status: 404, body: { error: { code: 'not_found' } } });
   });
 
+  it.each(['/api/v1/jobs/replay/more', '/api/v1/jobs/req_none/replay/more', '/api/v1/providers/x/y/z'])(
+    'is no path, and the answer does not wait for a body that has come already: %s',
+    async (path) => {
+      const { status, body } = await api.call('POST', path, { body: { dry_run: false } });
+      expect([status, body.error.code]).toEqual([404, 'not_found']);
+    },
+  );
+
   it('is refused as malformed where a path is no UTF-8', async () => {
     expect(await api.call('GET', '/api/v1/providers/%E0%A4%A')).toMatchObject({
       status: 400,

@@ -13,7 +13,8 @@ const DISCARD_FACTOR = 16;
 /** Sets `req.body` from a JSON body; undefined where there is none. @throws GatewayError payload_too_large, invalid_request, cancelled. */
 export function readJson(maxBytes: number): RequestHandler {
   return async (req, _res, next) => {
-    req.body = hasBody(req) ? parseJson(await readBody(req, maxBytes)) : undefined;
+    // Two mounts may match one path (`/jobs/replay/…`, `/jobs/:id/replay/…`): what the first has read does not come again.
+    if (req.body === undefined) req.body = hasBody(req) ? parseJson(await readBody(req, maxBytes)) : undefined;
     next();
   };
 }
