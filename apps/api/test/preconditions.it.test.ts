@@ -74,6 +74,21 @@ describe.each([
   });
 });
 
+describe('an override whose provider gets another name', () => {
+  it('is another version of itself: who has seen the old name gets 412', async () => {
+    const { body: target } = await provider();
+    const made = await api.call('POST', '/api/v1/overrides', { body: { customer_id: unique(), provider: target.name } });
+    const path = `/api/v1/overrides/${made.body.id}`;
+    await api.call('PATCH', `/api/v1/providers/${target.id}`, { body: { priority: 7 } });
+    expect(etag(await api.call('GET', path))).toBe('"1"');
+    const name = unique();
+    expect((await api.call('PATCH', `/api/v1/providers/${target.id}`, { body: { name } })).status).toBe(200);
+    const late = await api.call('PATCH', path, { body: { enabled: false }, headers: matching(etag(made)) });
+    expect(late).toMatchObject({ status: 412, body: { error: { current: { provider: name, enabled: true } } } });
+    expect(etag(late)).toBe('"2"');
+  });
+});
+
 describe('removing a provider with ?force=true', () => {
   it('removes the overrides that point at it too, and no others', async () => {
     const { body } = await provider();

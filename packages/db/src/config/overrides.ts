@@ -65,6 +65,11 @@ export async function deleteOverridesOf(tx: Queryable, providerId: string): Prom
   return rows.map((row) => overrideEntry('delete', toOverride(row), null));
 }
 
+/** They name the provider that they point at: under another name of it, each is another version of itself. */
+export async function noteRename(tx: Queryable, providerId: string): Promise<void> {
+  await tx.customerOverride.updateMany({ where: { providerId }, data: { version: { increment: 1 }, updatedAt: new Date() } });
+}
+
 /** The row as it stands; nobody changes it before the transaction ends, see changeConfig. */
 async function readForChange(tx: Queryable, id: string, ifVersion: number | undefined) {
   const row = await tx.customerOverride.findUnique({ where: { id }, include: withProviderName });

@@ -6,7 +6,7 @@ import type { EncryptionKeys } from '../encryption.js';
 import { readCursor, toPage, type Page, type PageRequest } from '../page.js';
 import type { AuditEntry } from '../audit/audited.js';
 import { changeConfig } from './config-state.js';
-import { deleteOverridesOf } from './overrides.js';
+import { deleteOverridesOf, noteRename } from './overrides.js';
 import { toColumns, toProvider, type ProviderInput } from './provider-rows.js';
 import { changedMeanwhile, demandRowId, newRowId, notFound } from './row-ids.js';
 
@@ -38,6 +38,7 @@ export async function updateProvider(
   const update = changeConfig(db, async (tx) => {
     const before = await readProviderForChange(tx, id, ifVersion);
     const row = toProvider(await tx.providerConfig.update({ where: { id }, data }));
+    if (row.name !== before.name) await noteRename(tx, id);
     return { result: row, entries: [providerEntry('update', before, row)] };
   });
   return update.catch((error: unknown) => refuseTakenName(error, patch.name));
