@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { Limiter, type Admission, type LaneLimits, type Redis } from '../src/index.js';
+import { Limiter, readAllowance, type Admission, type LaneLimits, type Redis } from '../src/index.js';
 import { logger, startHarness, until, type Harness } from './harness.js';
 
 const NONE: LaneLimits = { rpmLimit: null, tpmLimit: null, maxConcurrency: null };
@@ -50,6 +50,21 @@ describe('limits', () => {
     const waits = admissions.flatMap((admission) => (admission.kind === 'wait' ? [admission.untilMs - Date.now()] : []));
     expect(waits).toHaveLength(40);
     for (const wait of waits) expect(wait).toBeGreaterThan(50_000);
+  }, 20_000);
+
+  it('count a second call that is made in the slot of a first', async () => {
+    const name = freshLane();
+    const limits = { ...NONE, rpmLimit: 10 };
+    const limiter = await replica();
+    for (let n = 0; n < 4; n++) {
+      const admission = await limiter.admit(name, limits, call());
+      if (admission.kind === 'permit') admission.permit.release(1, 2);
+    }
+    // What is taken from a minute is on its way when the slot is given back.
+    await until(async () => (await readAllowance(admin, name)).requests?.remaining === 2);
+    const more = [];
+    for (let n = 0; n < 4; n++) more.push(await limiter.admit(name, limits, call()));
+    expect(permits(more)).toBe(2);
   }, 20_000);
 
   it('hold max_concurrency over replicas, and pass a freed slot on at once', async () => {

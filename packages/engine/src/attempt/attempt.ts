@@ -12,7 +12,7 @@ import { estimateInput } from './attempt-row.js';
 import { giveUp, leaveLane, whenLaneIsBlocked } from './next-step.js';
 import { CANCELLED, open, withoutCall } from './open-attempt.js';
 import type { Run } from './run.js';
-import { callAndSettle } from './settle.js';
+import { callAndSettle, type Settled } from './settle.js';
 
 /** A slot outlives its call by this before it counts as lost with its process. */
 const SLOT_SLACK_MS = 5_000;
@@ -34,7 +34,7 @@ export async function attempt(deps: EngineDeps, payload: GenerateJobPayload, sig
   if (admission.kind === 'never') return leaveLane(deps, payload, `the request is larger than the tpm_limit of ${lane.provider}`);
   if (admission.kind === 'wait' && !signal.aborted) return whenLaneIsBlocked(run, admission.untilMs, 'its limits are used up');
   if (admission.kind === 'wait') return giveUp(deps, payload, CANCELLED);
-  let usedTokens: number | null = null;
+  let made: Pick<Settled, 'usedTokens' | 'calls'> | null = null;
   try {
     // The wait for the slot may have taken all the time there was.
     const overMeanwhile = overBefore(payload, signal);
@@ -45,10 +45,10 @@ export async function attempt(deps: EngineDeps, payload: GenerateJobPayload, sig
     const attempts = await open(run, Date.now() - askedAt);
     if (typeof attempts === 'string') return await withoutCall(run, attempts, health.probe);
     const settled = await callAndSettle(run, attempts, health);
-    usedTokens = settled.usedTokens;
+    made = settled;
     return settled.lane;
   } finally {
-    admission.permit.release(usedTokens);
+    admission.permit.release(made?.usedTokens ?? null, made?.calls);
   }
 }
 

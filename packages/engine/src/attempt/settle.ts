@@ -22,6 +22,8 @@ export interface Settled {
   lane: LaneResult;
   /** What the call used of the tokens a minute. */
   usedTokens: number;
+  /** Calls made to the provider: two where its one key was refused, and the other asked. */
+  calls: number;
 }
 
 interface LaneState {
@@ -48,7 +50,7 @@ export async function callAndSettle(run: Run, attempts: UsageAttempt[], health: 
   const outcome = okOutcome(payload.head, all, answer);
   const keep = keepFor(payload, provider.config, outcome);
   await finish(deps, { head: payload.head, attempts: all, outcome, own: closed, cacheStatus: payload.head.cacheStatus, keep });
-  return { lane: { kind: 'answered' }, usedTokens: inputTokens(closed.tokens) + closed.tokens.output };
+  return { lane: { kind: 'answered' }, usedTokens: inputTokens(closed.tokens) + closed.tokens.output, calls: 1 };
 }
 
 const isRefusedKey = (answer: unknown): answer is ProviderError => answer instanceof ProviderError && answer.fault === 'auth';
@@ -65,8 +67,9 @@ async function callWithSpareKey(run: Run, spare: Provider, refused: UsageAttempt
   await deps.store.closeAttempt(payload.head.id, refused, payload.hop);
   const again: Run = { ...run, provider: { ...provider, client: spare, spare: null } };
   const attempts = await open(again, 0);
-  if (typeof attempts === 'string') return { lane: await withoutCall(again, attempts, health.probe), usedTokens: 0 };
-  return callAndSettle(again, attempts, health);
+  if (typeof attempts === 'string') return { lane: await withoutCall(again, attempts, health.probe), usedTokens: 0, calls: 1 };
+  const settled = await callAndSettle(again, attempts, health);
+  return { ...settled, calls: settled.calls + 1 };
 }
 
 async function settleFailure({ deps, payload, provider }: Run, attempts: UsageAttempt[], error: ProviderError): Promise<Settled> {
@@ -93,14 +96,14 @@ async function settleFailure({ deps, payload, provider }: Run, attempts: UsageAt
   const usedTokens = closed.estimated ? inputTokens(closed.tokens) : 0;
   if (decision.kind !== 'give_up') {
     await deps.store.closeAttempt(payload.head.id, closed, payload.hop);
-    return { lane: await obey(deps, payload, decision, error.message), usedTokens };
+    return { lane: await obey(deps, payload, decision, error.message), usedTokens, calls: 1 };
   }
   const trouble = {
     code: decision.code,
     message: troubleMessage(decision.code, attempts.length),
     retryAfterMs: decision.retryAfterMs,
   };
-  return { lane: await giveUp(deps, payload, trouble, { attempts, own: closed }), usedTokens };
+  return { lane: await giveUp(deps, payload, trouble, { attempts, own: closed }), usedTokens, calls: 1 };
 }
 
 function troubleMessage(code: Trouble['code'], calls: number): string {

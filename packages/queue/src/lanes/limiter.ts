@@ -23,8 +23,11 @@ export interface LaneLimits {
 }
 
 export interface Permit {
-  /** Gives the slot back. @param usedTokens what the call really used; null where it was not made, and counts for nothing. */
-  release(usedTokens: number | null): void;
+  /**
+   * Gives the slot back. @param usedTokens what the call really used; null where it was not made, and counts for nothing.
+   * @param calls made in the slot, one after the other: those beyond the first are taken from the minute now.
+   */
+  release(usedTokens: number | null, calls?: number): void;
 }
 
 /** `never`: the call is larger than what the provider takes in a minute. */
@@ -73,8 +76,8 @@ export class Limiter {
       slot?.giveBack(1);
       return { kind: 'wait', untilMs: budget.untilMs };
     }
-    const release = (usedTokens: number | null) => {
-      slot?.giveBack(usedTokens === null ? 1 : 0);
+    const release = (usedTokens: number | null, calls = 1) => {
+      slot?.giveBack(usedTokens === null ? 1 : 1 - calls);
       budget?.giveBack(call.weight - (usedTokens ?? 0));
     };
     return { kind: 'permit', permit: { release } };

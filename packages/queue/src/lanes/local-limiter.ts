@@ -33,8 +33,8 @@ export class LocalLimiter {
       slot.giveBack(1);
       return { kind: 'wait', untilMs: budget.untilMs };
     }
-    const release = (usedTokens: number | null) => {
-      slot.giveBack(usedTokens === null ? 1 : 0);
+    const release = (usedTokens: number | null, calls = 1) => {
+      slot.giveBack(usedTokens === null ? 1 : 1 - calls);
       budget.giveBack(weight - (usedTokens ?? 0));
     };
     return { kind: 'permit', permit: { release } };
