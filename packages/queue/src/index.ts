@@ -1,7 +1,9 @@
 /** The belt: everything that stands in Redis. The only importer of bullmq, ioredis and bottleneck. */
 export type { Redis } from 'ioredis';
 export { closeAdminSession, openAdminSession, readAdminSession, rewriteAdminSession } from './access/admin-sessions.js';
-export { countApiReplicas, takeFromMinute, type MinuteShare } from './access/key-rate.js';
+export { countApiReplicas, takeFromMinute } from './access/key-rate.js';
+export { LocalMinute } from './access/local-minute.js';
+export type { MinuteShare } from './access/minute.js';
 export { Belt, laneOf, type JobState } from './belt.js';
 export {
   BudgetLedger,

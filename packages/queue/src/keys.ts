@@ -27,8 +27,8 @@ export const keys = {
   /** String: the worker that looks after the budgets just now. */
   budgetTurn: 'lgw:budgets:turn',
 
-  /** String: what one service key has used of its minute. */
-  keyMinute: (keyId: string) => `lgw:key:minute:${keyId}`,
+  /** Hash: what one service key has used of the last minute, second by second. */
+  keyMinute: (keyId: string) => `lgw:key:last-minute:${keyId}`,
   /** String: an administrator's session in the browser. */
   adminSession: (id: string) => `lgw:admin:session:${id}`,
 

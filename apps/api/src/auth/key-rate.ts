@@ -1,13 +1,7 @@
 /** The requests a minute of keys that have a limit: exact over all replicas while Redis answers, this replica's share of it while it does not. */
-import { countApiReplicas, takeFromMinute, type MinuteShare, type Redis } from '@llm-gateway/queue';
+import { countApiReplicas, LocalMinute, takeFromMinute, type MinuteShare, type Redis } from '@llm-gateway/queue';
 
-const MINUTE_MS = 60_000;
 const COUNT_EVERY_MS = 10_000;
-
-interface LocalMinute {
-  used: number;
-  endsAt: number;
-}
 
 export class KeyRate {
   #replicas = 1;
@@ -37,17 +31,14 @@ export class KeyRate {
 
   #takeLocally(keyId: string, limit: number): MinuteShare {
     const share = Math.max(1, Math.floor(limit / this.#replicas));
-    const now = Date.now();
-    const minute = this.#local.get(keyId);
-    const { used, endsAt } = minute && minute.endsAt > now ? minute : { used: 0, endsAt: now + MINUTE_MS };
-    const taken = used < share;
-    this.#local.set(keyId, { used: taken ? used + 1 : used, endsAt });
-    return { taken, remaining: taken ? share - used - 1 : 0, resetsInMs: endsAt - now };
+    const minute = this.#local.get(keyId) ?? new LocalMinute();
+    this.#local.set(keyId, minute);
+    return minute.take(share, Date.now());
   }
 
   async #lookAround(): Promise<void> {
     const now = Date.now();
-    for (const [keyId, { endsAt }] of this.#local) if (endsAt <= now) this.#local.delete(keyId);
+    for (const [keyId, minute] of this.#local) if (minute.isOver(now)) this.#local.delete(keyId);
     // With Redis away, what was last known holds.
     this.#replicas = await countApiReplicas(this.#redis).catch(() => this.#replicas);
   }

@@ -27,7 +27,7 @@ export const keyCreate = z
       .max(1_000_000)
       .nullable()
       .optional()
-      .describe('Requests a minute over all replicas; null: no limit.'),
+      .describe('Requests in any 60 seconds, over all replicas together; null: no limit.'),
   })
   .refine(({ service, scopes }) => (service ?? null) === null || !scopes.includes('admin'), {
     path: ['service'],

@@ -34,7 +34,7 @@ export async function startAdminSide(): Promise<AdminSide> {
   const body = { service: 'tests', prompt: 'a prompt <b>that</b> is hidden', provider: 'one' };
   const jobId = (await api.call('POST', '/api/v1/generate?mode=async', { key: SERVICE_KEY, body })).body.id as string;
   const forgetTries = async (): Promise<void> => {
-    for (const key of await redis.keys('lgw:key:minute:login:*')) await redis.del(key);
+    for (const key of await redis.keys('lgw:key:last-minute:login:*')) await redis.del(key);
   };
   let made = 0;
   return {

@@ -1,39 +1,42 @@
 /** The requests a minute of a service key, counted for all replicas in one place. */
 import type { Redis } from 'ioredis';
 import { keys } from '../keys.js';
-
-const MINUTE_MS = 60_000;
-
-export interface MinuteShare {
-  taken: boolean;
-  /** What is left of this minute. */
-  remaining: number;
-  resetsInMs: number;
-}
+import { COUNTED_SECONDS, type MinuteShare } from './minute.js';
 
 /**
- * One of a minute's requests, unless all are taken; the minute begins with its first request. A refused one counts nothing. Lua, because two
- * replicas must never both take the last. KEYS minute; ARGV limit, ms.
+ * One request of the last minute's, unless all are taken. A refused one counts nothing. A count for each second and their sum, so that a request
+ * costs the same however many there were. Lua, because two replicas must never both take the last; by Redis' clock, because theirs differ.
+ * KEYS minute; ARGV limit, counted seconds.
  */
 const TAKE = `
-local used = tonumber(redis.call('GET', KEYS[1]) or '0')
-local left = redis.call('PTTL', KEYS[1])
-if used > 0 and left < 0 then
-  redis.call('PEXPIRE', KEYS[1], ARGV[2])
-  left = tonumber(ARGV[2])
+local time = redis.call('TIME')
+local now, ms = tonumber(time[1]), math.floor(tonumber(time[2]) / 1000)
+local limit, counted = tonumber(ARGV[1]), tonumber(ARGV[2])
+local known = redis.call('HMGET', KEYS[1], 'used', 'oldest')
+local used, oldest = tonumber(known[1] or '0'), tonumber(known[2] or now)
+while used > 0 and oldest <= now do
+  local of_second = redis.call('HGET', KEYS[1], oldest)
+  if of_second and oldest > now - counted then break end
+  if of_second then
+    used = used - tonumber(of_second)
+    redis.call('HDEL', KEYS[1], oldest)
+  end
+  oldest = oldest + 1
 end
-local limit = tonumber(ARGV[1])
-if used >= limit then return { 0, 0, left } end
-if used == 0 then
-  redis.call('SET', KEYS[1], '1', 'PX', ARGV[2])
-  return { 1, limit - 1, tonumber(ARGV[2]) }
+if used <= 0 then oldest = now end
+local taken = used < limit and 1 or 0
+if taken == 1 then
+  used = used + 1
+  oldest = math.min(oldest, now)
+  redis.call('HINCRBY', KEYS[1], now, 1)
 end
-redis.call('INCR', KEYS[1])
-return { 1, limit - used - 1, left }`;
+redis.call('HSET', KEYS[1], 'used', used, 'oldest', oldest)
+if taken == 1 then redis.call('EXPIRE', KEYS[1], counted) end
+return { taken, math.max(0, limit - used), (oldest + counted - now) * 1000 - ms }`;
 
 /** @throws Error when Redis cannot be asked. */
 export async function takeFromMinute(redis: Redis, keyId: string, limit: number): Promise<MinuteShare> {
-  const answer = (await redis.eval(TAKE, 1, keys.keyMinute(keyId), limit, MINUTE_MS)) as [number, number, number];
+  const answer = (await redis.eval(TAKE, 1, keys.keyMinute(keyId), limit, COUNTED_SECONDS)) as [number, number, number];
   const [taken, remaining, resetsInMs] = answer;
   return { taken: taken === 1, remaining, resetsInMs };
 }
