@@ -21,6 +21,9 @@ export const ERROR_CODES = {
 
 export type ErrorCode = keyof typeof ERROR_CODES;
 
+/** What is away, or full, is looked for again within this: whoever was told 503 or 429 for it may come back then. */
+export const RETRY_AFTER_MS = 1_000;
+
 /** One problem of a refused request, or one failed attempt. */
 export interface ErrorDetail {
   path: string;

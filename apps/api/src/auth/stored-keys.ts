@@ -2,7 +2,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import { keyFingerprint, keyIdOf, openPepper, type Db, type EncryptionKeys } from '@llm-gateway/db';
 import type { ConfigWatcher } from '@llm-gateway/engine';
-import { GatewayError, type KeyRing, type Logger, type ServiceKey } from '@llm-gateway/shared';
+import { GatewayError, RETRY_AFTER_MS, type KeyRing, type Logger, type ServiceKey } from '@llm-gateway/shared';
 import type { Caller, KeyStore } from './caller.js';
 import { KeyUse } from './key-use.js';
 import { SharedLook } from './shared-look.js';
@@ -59,7 +59,7 @@ export class StoredKeys implements KeyStore {
     const found = this.#match(key);
     if (found) return this.#inTime(found);
     if (isCurrent && this.#ring) return null;
-    throw new GatewayError('unavailable', 'the keys cannot be looked up, try again', { retryAfterMs: 2_000 });
+    throw new GatewayError('unavailable', 'the keys cannot be looked up, try again', { retryAfterMs: RETRY_AFTER_MS });
   }
 
   /** Does the same work for an id that nobody has. */

@@ -2,7 +2,7 @@
  * Direct mode: this process carries requests out itself, at most so many at a time, while Redis is away or no worker serves any of
  * their lanes. The rules are the engine's own; only limits and the health of providers are kept here, for this process alone.
  */
-import { carryOut, type EngineDeps, type UsageSpool } from '@llm-gateway/engine';
+import { carryOut, type DirectRun, type EngineDeps, type UsageSpool } from '@llm-gateway/engine';
 import type {
   Flights,
   GenerateJobPayload,
@@ -41,6 +41,8 @@ export interface DirectRequest {
   /** Aborts when nobody wants the answer any more. */
   signal: AbortSignal;
 }
+
+export type PassOn = DirectRun['passOn'];
 
 /** What the rows of one request take in the spool, amply. */
 const ROW_BYTES = 4_096;
@@ -91,22 +93,25 @@ export class DirectMode {
 
   /** Redis is away: nothing of the request is known outside of this process. @returns its outcome. Never rejects. */
   async alone(request: DirectRequest): Promise<Outcome> {
-    return this.#run(request, null);
+    return (await this.#run(request, null, () => Promise.resolve(false))) ?? neverPassedOn();
   }
 
-  /** Only the workers are away: in Redis the request is like any other's, for those who wait for it, share it or cancel it. Never rejects. */
-  async inTheirPlace(request: DirectRequest): Promise<Outcome> {
-    return this.#run(request, this.#options.store);
+  /**
+   * Only the workers are away: in Redis the request is like any other's, for those who wait for it, share it or cancel it.
+   * @returns null once it was passed on to workers. Never rejects.
+   */
+  async inTheirPlace(request: DirectRequest, passOn: PassOn): Promise<Outcome | null> {
+    return this.#run(request, this.#options.store, passOn);
   }
 
-  async #run({ payload, place, signal }: DirectRequest, shared: RequestStore | null): Promise<Outcome> {
+  async #run({ payload, place, signal }: DirectRequest, shared: RequestStore | null, passOn: PassOn): Promise<Outcome | null> {
     const { spool } = this.#options;
     const { controller } = place;
     const abort = () => controller.abort();
     signal.addEventListener('abort', abort);
     if (signal.aborted) abort();
     try {
-      return await carryOut(this.#engine(shared !== null), { payload, signal: controller.signal, spool, shared });
+      return await carryOut(this.#engine(shared !== null), { payload, signal: controller.signal, spool, shared, passOn });
     } finally {
       this.leave(place);
       signal.removeEventListener('abort', abort);
@@ -123,4 +128,8 @@ export class DirectMode {
       budgets: withRedis ? budgets : NO_BUDGETS,
     };
   }
+}
+
+function neverPassedOn(): never {
+  throw new Error('without Redis nothing is passed on');
 }

@@ -1,7 +1,7 @@
 /** A request of the time without Redis: carried out here, where that can be done as the contract says. */
 import type { GenerateJobPayload } from '@llm-gateway/queue';
 import { BudgetsUnavailable } from '@llm-gateway/engine';
-import { GatewayError } from '@llm-gateway/shared';
+import { GatewayError, RETRY_AFTER_MS } from '@llm-gateway/shared';
 import type { Answer } from '../generate/answer.js';
 import { CallerGone } from '../generate/await-outcome.js';
 import type { Call } from '../generate/call.js';
@@ -9,8 +9,6 @@ import type { GenerateDeps } from '../generate/deps.js';
 import type { Plan } from '../generate/plan.js';
 import { Refusal } from '../generate/refusal.js';
 import { toAnswer } from '../generate/to-answer.js';
-
-const RETRY_AFTER_MS = 1_000;
 
 const unavailable = (message: string): Refusal =>
   new Refusal(new GatewayError('unavailable', message, { retryAfterMs: RETRY_AFTER_MS }));

@@ -1,11 +1,11 @@
 /** A request whose lanes have no worker: carried out here in a worker's place, and in Redis like any other. */
-import { isReplicaAlive, type GenerateJobPayload, type Outcome, type StoredRequest } from '@llm-gateway/queue';
+import { isReplicaAlive, laneOf, type GenerateJobPayload, type Outcome, type StoredRequest } from '@llm-gateway/queue';
 import { removeWaiting } from '../generate/await-outcome.js';
 import type { Call } from '../generate/call.js';
 import type { GenerateDeps } from '../generate/deps.js';
 import type { Plan } from '../generate/plan.js';
 import { redisOrNotQueued } from '../generate/refusal.js';
-import type { Place } from './direct-mode.js';
+import type { PassOn, Place } from './direct-mode.js';
 
 /** A request that is, or may yet be, carried out here. */
 export interface Here {
@@ -37,15 +37,15 @@ export async function beginUnlessServed(deps: GenerateDeps, call: Call, planned:
     deps.direct.leave(place);
     throw error;
   }
-  return { outcome: carryOut(deps, call, planned, { place, hop: 0 }), stop: () => undefined };
+  return begin(deps, call, planned, { place, hop: 0 });
 }
 
 /** For a request on its queue: begins as soon as nobody is left to take it from there, unless a worker holds it. */
 export function beginWhenDeserted(deps: GenerateDeps, call: Call, planned: Plan): Here {
   const { id } = planned.head;
-  let begun: (outcome: Promise<Outcome>) => void = () => undefined;
-  const outcome = new Promise<Outcome>((resolve) => (begun = resolve));
-  const stop = deps.vacancies.watch(id, async () => {
+  let begun: (here: Here) => void = () => undefined;
+  const taken = new Promise<Here>((resolve) => (begun = resolve));
+  const unwatch = deps.vacancies.watch(id, async () => {
     if (!planned.candidates.some(({ provider }) => deps.lanes.isWorkerless(provider))) return;
     const stored = await deps.store.read(id);
     // A worker may have sent it on, to a lane that has no other.
@@ -53,18 +53,22 @@ export function beginWhenDeserted(deps: GenerateDeps, call: Call, planned: Plan)
     if (!stored || lane === undefined || !(workersAreAway(deps, planned) || deps.lanes.isDeserted(lane))) return;
     const place = deps.direct.enter(id);
     if (!place) return;
-    let taken = false;
+    let isOurs = false;
     try {
-      taken = await takeFromQueue(deps, stored);
+      isOurs = await takeFromQueue(deps, stored);
     } finally {
-      if (!taken) deps.direct.leave(place);
+      if (!isOurs) deps.direct.leave(place);
     }
-    if (!taken) return;
-    stop();
+    if (!isOurs) return;
+    unwatch();
     const candidates = planned.candidates.filter(({ provider }) => stored.head.lanes.includes(provider));
-    begun(carryOut(deps, call, { ...planned, head: stored.head, candidates }, { place, hop: stored.hop }));
+    begun(begin(deps, call, { ...planned, head: stored.head, candidates }, { place, hop: stored.hop }));
   });
-  return { outcome, stop };
+  const stop = (): void => {
+    unwatch();
+    void taken.then((here) => here.stop());
+  };
+  return { outcome: taken.then((here) => here.outcome), stop };
 }
 
 /**
@@ -97,8 +101,28 @@ interface Stand {
   hop: number;
 }
 
-function carryOut({ direct }: GenerateDeps, call: Call, { head, candidates }: Plan, { place, hop }: Stand): Promise<Outcome> {
+/** Carried out here until it ends, or comes to a lane that has workers: from there on it is on a queue like any other. */
+function begin(deps: GenerateDeps, call: Call, planned: Plan, { place, hop }: Stand): Here {
+  const { head, candidates } = planned;
   call.markDirect();
   const payload: GenerateJobPayload = { v: 1, head, request: call.request, candidates, hop };
-  return direct.inTheirPlace({ payload, place, signal: new AbortController().signal });
+  const request = { payload, place, signal: new AbortController().signal };
+  const ended = deps.direct.inTheirPlace(request, (later) => passOn(deps, later));
+  const stopped = new AbortController();
+  const outcome = ended.then((known) => {
+    if (known) return known;
+    const queued = beginWhenDeserted(deps, call, planned);
+    if (stopped.signal.aborted) queued.stop();
+    else stopped.signal.addEventListener('abort', () => queued.stop());
+    return queued.outcome;
+  });
+  return { outcome, stop: () => stopped.abort() };
+}
+
+async function passOn({ lanes, belt, store }: GenerateDeps, payload: GenerateJobPayload): ReturnType<PassOn> {
+  if (!lanes.isServed(laneOf(payload).provider)) return false;
+  await belt.enqueue(payload);
+  // Where that is not heard, it says for as long as this process lives that the request is here: nobody makes another job then.
+  await store.leaveHere(payload.head.id).catch(() => undefined);
+  return true;
 }

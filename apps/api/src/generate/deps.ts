@@ -21,7 +21,7 @@ export interface GenerateDeps extends Pick<EngineDeps, 'cacheInOrder' | 'provide
   replies: ReplyBus;
   kept: KeptJobs;
   config: Pick<ConfigWatcher, 'current' | 'loaded'>;
-  lanes: Pick<LaneMonitor, 'isDeserted' | 'isWorkerless'>;
+  lanes: Pick<LaneMonitor, 'isDeserted' | 'isServed' | 'isWorkerless'>;
   direct: DirectMode;
   vacancies: Vacancies;
   spool: UsageSpool;

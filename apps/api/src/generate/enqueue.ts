@@ -1,12 +1,11 @@
 /** Onto the belt: the first candidate whose lane has room and workers. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { wasNotCarriedOut, type GenerateJobPayload } from '@llm-gateway/queue';
-import { GatewayError, type GenerateRequest } from '@llm-gateway/shared';
+import { GatewayError, RETRY_AFTER_MS, type GenerateRequest } from '@llm-gateway/shared';
 import type { GenerateDeps } from './deps.js';
 import type { Plan } from './plan.js';
 import { NotQueued, redisOrNotQueued, Refusal } from './refusal.js';
 
-const RETRY_AFTER_MS = 1_000;
 const TELL_AGAIN_MS = 250;
 
 /**

@@ -1,4 +1,4 @@
-import { GatewayError } from '@llm-gateway/shared';
+import { GatewayError, RETRY_AFTER_MS } from '@llm-gateway/shared';
 
 /** A request that was turned away before it had a job: it is this process that writes its row, and nothing was executed for it. */
 export class Refusal extends GatewayError {
@@ -30,5 +30,8 @@ export async function redisOrNotQueued<T>(work: Promise<T>): Promise<T> {
 
 function unavailable(error: unknown): GatewayError {
   if (error instanceof GatewayError) return error;
-  return new GatewayError('unavailable', 'the queue cannot be reached, try again', { retryAfterMs: 1_000, cause: error });
+  return new GatewayError('unavailable', 'the queue cannot be reached, try again', {
+    retryAfterMs: RETRY_AFTER_MS,
+    cause: error,
+  });
 }

@@ -1,4 +1,4 @@
-import { GatewayError } from '@llm-gateway/shared';
+import { GatewayError, RETRY_AFTER_MS } from '@llm-gateway/shared';
 
 /** So many at once; some more wait, in their order, and the rest are sent away. */
 export class Turns {
@@ -27,7 +27,7 @@ export class Turns {
 
   async #queueUp(): Promise<void> {
     if (this.#waiting.length >= this.#maxWaiting) {
-      throw new GatewayError('unavailable', 'too many lists are being read, try again', { retryAfterMs: 1_000 });
+      throw new GatewayError('unavailable', 'too many lists are being read, try again', { retryAfterMs: RETRY_AFTER_MS });
     }
     await new Promise<void>((resolve) => this.#waiting.push(resolve));
   }

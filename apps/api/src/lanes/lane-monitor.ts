@@ -38,6 +38,11 @@ export class LaneMonitor {
     return this.#pulse.isUp;
   }
 
+  /** True when a lane has a worker just now: not the opposite of {@link isWorkerless} for one that is not known. */
+  isServed(provider: string): boolean {
+    return (this.#statuses.get(provider)?.workers ?? 0) > 0;
+  }
+
   /** True when a lane has no worker just now. */
   isWorkerless(provider: string): boolean {
     return this.#workerlessSince.has(provider);

@@ -200,3 +200,52 @@ describe('every worker gone', () => {
     expect(await gateway.settledRows('llm_usage_attempts', calls)).toBe(calls);
   }, 60_000);
 });
+
+describe("a lane's only worker gone, while the next lane is served", () => {
+  it('requests are carried out by the API on that lane alone: on the next one they wait for the slot that its workers share', async () => {
+    const gateway = await startWith(
+      { workers: 0 },
+      { name: 'left', type: 'openai', priority: 1, max_retries: 0 },
+      { name: 'served', type: 'claude', priority: 2, max_concurrency: 1 },
+    );
+    const doomed = await gateway.addWorker({ WORKER_PROVIDERS: 'left' });
+    await gateway.addWorker({ WORKER_PROVIDERS: 'served' });
+    await gateway.lanesServed(['left', 'served'], 1);
+    let free: () => void = () => undefined;
+    const held = new Promise<void>((resolve) => (free = resolve));
+    gateway.upstream.respond(async ({ label, prompt }) => {
+      if (prompt === 'holds the slot') await held;
+      return label === 'left' ? { status: 500, message: 'boom' } : { content: 'ok', delayMs: 50 };
+    });
+    const holder = gateway.generate({ prompt: 'holds the slot', provider: 'served' });
+    await gateway.upstream.received(1);
+    // Its heart still beats for the API while it takes nothing any more.
+    process.kill(doomed.pid, 'SIGSTOP');
+    const replies = Array.from({ length: 3 }, (_, i) => ask(gateway, i, { timeout_ms: 60_000 }));
+    const queued = async () => ((await gateway.admin('GET', '/api/v1/jobs?status=queued')).body as { data: unknown[] }).data;
+    await until(async () => (await queued()).length === 3, 5_000);
+    process.kill(doomed.pid, 'SIGKILL');
+    await gateway.upstream.received(4);
+    free();
+    expect((await holder).status).toBe(200);
+    for (const { status, body } of await Promise.all(replies)) {
+      expect([status, body.attempts.map(({ provider, status: end }) => `${provider} ${end}`)]).toEqual([
+        200,
+        ['left error', 'served ok'],
+      ]);
+    }
+    const calls = gateway.upstream.counts.total;
+    expect(await gateway.settledRows('llm_usage_attempts', calls)).toBe(calls);
+    const by = await gateway.rows<{ who: string }>(
+      "SELECT DISTINCT provider || ' by ' || split_part(worker, '-', 1) AS who FROM llm_usage_attempts ORDER BY 1",
+    );
+    expect(by.map(({ who }) => who)).toEqual(['left by api', 'served by worker']);
+    expect(mostAtOnce(gateway.upstream.calls.filter(({ label }) => label === 'served'))).toBe(1);
+  }, 90_000);
+});
+
+/** @returns how many of these calls were open at the same moment, at most. */
+function mostAtOnce(calls: readonly { startedAtMs: number; endedAtMs: number | null }[]): number {
+  const open = (at: number) => calls.filter((call) => call.startedAtMs <= at && at < (call.endedAtMs ?? Infinity)).length;
+  return Math.max(...calls.map((call) => open(call.startedAtMs)));
+}

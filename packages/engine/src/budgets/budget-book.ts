@@ -5,6 +5,7 @@ import {
   budgetName,
   GatewayError,
   nanoToUsd,
+  RETRY_AFTER_MS,
   windowAt,
   type Budget,
   type ConfigSnapshot,
@@ -31,7 +32,7 @@ export interface RequestCost extends Spender, SettledCost {}
 /** Hard budgets cannot be asked: Redis is out of reach, or has lost its counters while the database is. */
 export class BudgetsUnavailable extends GatewayError {
   constructor(cause: unknown) {
-    super('unavailable', 'the budgets of this request cannot be checked, try again', { retryAfterMs: 1_000, cause });
+    super('unavailable', 'the budgets of this request cannot be checked, try again', { retryAfterMs: RETRY_AFTER_MS, cause });
   }
 }
 
