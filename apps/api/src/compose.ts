@@ -57,7 +57,7 @@ export async function composeReplica({ apiId, db, logger, encryptionKeys, egress
   const cacheInOrder = env.CACHE_REDIS_URL === env.REDIS_URL;
   const cacheRedis = cacheInOrder ? redis : connectRedis(env.CACHE_REDIS_URL, 'fail-fast', logger);
   await Promise.all([redis, subscriber].map((client) => waitUntilReady(client, REDIS_AT_START_MS)));
-  const pulse = new RedisPulse({ redis, replicaId: apiId, name: 'queues', logger });
+  const pulse = new RedisPulse({ redis, replicaId: apiId, replicasAtStart: env.API_REPLICAS, name: 'queues', logger });
   const cachePulse = cacheInOrder ? pulse : new RedisPulse({ redis: cacheRedis, replicaId: apiId, name: 'cache', logger });
   const pulses = new Set([pulse, cachePulse]);
   await Promise.all([...pulses].map((each) => each.start()));

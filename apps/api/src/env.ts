@@ -22,6 +22,8 @@ export const apiEnv = z
     CACHE_TTL_SECONDS: wholeNumber(1, 31_536_000).default(3_600),
     /** Requests that this process may serve itself at a time while Redis or a lane's workers are down; 0: none. */
     DIRECT_MODE_MAX_CONCURRENCY: wholeNumber(0, 10_000).default(64),
+    /** Replicas that share a limit without Redis, for a process that has not been able to count them there since its start. */
+    API_REPLICAS: wholeNumber(1, 10_000).default(1),
     /** A listener for `/metrics` alone; unset: none. */
     METRICS_PORT: wholeNumber(0, 65_535).optional(),
     /** Where usage rows wait that neither Redis nor PostgreSQL takes. */

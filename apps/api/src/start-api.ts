@@ -32,7 +32,7 @@ export async function startApi(env: Env, logger: Logger): Promise<RunningApi> {
   const tokens = tokensOf(env, egress, logger);
   const keys = anyOf({ environment: environmentKeys(env.SERVICE_KEYS, env.ADMIN_KEYS), stored, tokens });
   const refusals = new RefusalLog(db, logger);
-  const keyRate = new KeyRate(redis, () => lanes.redisUp());
+  const keyRate = new KeyRate(redis, () => lanes.redisUp(), env.API_REPLICAS);
   const clock = new ClockWatch({ redis, logger });
   clock.start();
   const { metricsSources: sources } = replica;

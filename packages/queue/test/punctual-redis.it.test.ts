@@ -68,3 +68,22 @@ describe('a Redis that is frozen', () => {
     expect(await redis.ping()).toBe('PONG');
   });
 });
+
+describe('how many replicas there are', () => {
+  it('is what was expected until Redis has told, and then what it tells, also while it is away again', async () => {
+    process.kill(harness.server.pid, 'SIGSTOP');
+    const other = new RedisPulse({ redis, replicaId: 'b', replicasAtStart: 4, name: 'test', logger });
+    try {
+      await other.start();
+      expect([other.isUp, other.replicas]).toEqual([false, 4]);
+      process.kill(harness.server.pid, 'SIGCONT');
+      await until(() => other.isUp && other.replicas === 2);
+      process.kill(harness.server.pid, 'SIGSTOP');
+      await until(() => !other.isUp);
+      expect(other.replicas).toBe(2);
+    } finally {
+      other.stop();
+      process.kill(harness.server.pid, 'SIGCONT');
+    }
+  }, 15_000);
+});

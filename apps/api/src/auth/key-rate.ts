@@ -4,14 +4,18 @@ import { countApiReplicas, LocalMinute, takeFromMinute, type MinuteShare, type R
 const COUNT_EVERY_MS = 10_000;
 
 export class KeyRate {
-  #replicas = 1;
+  #replicas: number;
   readonly #local = new Map<string, LocalMinute>();
   readonly #timer: NodeJS.Timeout;
   readonly #redis: Redis;
   readonly #redisUp: () => boolean;
 
-  /** @param redisUp spares callers the time-out of a Redis that is known to hang. */
-  constructor(redis: Redis, redisUp: () => boolean) {
+  /**
+   * @param redisUp spares callers the time-out of a Redis that is known to hang.
+   * @param replicas how many share a limit until Redis has told.
+   */
+  constructor(redis: Redis, redisUp: () => boolean, replicas: number) {
+    this.#replicas = replicas;
     this.#redis = redis;
     this.#redisUp = redisUp;
     this.#timer = setInterval(() => void this.#lookAround(), COUNT_EVERY_MS);

@@ -26,16 +26,25 @@ describe('the share of a limit while Redis is away', () => {
   it('is the limit over the replicas that were last seen, and one at least', async () => {
     // As the reply bus of three replicas does.
     for (const id of ['api-1', 'api-2', 'api-3']) await (await client()).subscribe(`lgw:reply:${id}`);
-    let asked = 0;
-    const rate = new KeyRate(await client(), () => false);
-    const shareOf = async (limit: number): Promise<number> => {
-      const keyId = `key-${asked++}`;
-      const taken = await Promise.all(Array.from({ length: limit + 1 }, () => rate.take(keyId, limit)));
-      return taken.filter((each) => each.taken).length;
-    };
-    await eventually(() => shareOf(12), (share) => share === 4); // prettier-ignore
-    expect(await shareOf(1)).toBe(1);
-    expect(await shareOf(5)).toBe(1);
+    const rate = new KeyRate(await client(), () => false, 1);
+    await eventually(() => shareOf(rate, 12), (share) => share === 4); // prettier-ignore
+    expect(await shareOf(rate, 1)).toBe(1);
+    expect(await shareOf(rate, 5)).toBe(1);
+    rate.stop();
+  });
+
+  it('is the limit over the replicas that are expected, for a process that has never seen Redis', async () => {
+    const away = await client();
+    away.disconnect();
+    const rate = new KeyRate(away, () => false, 3);
+    expect(await shareOf(rate, 12)).toBe(4);
     rate.stop();
   });
 });
+
+let asked = 0;
+async function shareOf(rate: KeyRate, limit: number): Promise<number> {
+  const keyId = `key-${asked++}`;
+  const taken = await Promise.all(Array.from({ length: limit + 1 }, () => rate.take(keyId, limit)));
+  return taken.filter((each) => each.taken).length;
+}

@@ -20,6 +20,8 @@ export interface PulseOptions {
   /** Fails fast: a server that is silent for as long as any of our commands may take counts as down. */
   redis: Redis;
   replicaId: string;
+  /** How many replicas there are taken to be until Redis has told. Default 1. */
+  replicasAtStart?: number;
   /** Named in the log. */
   name: string;
   logger: Logger;
@@ -30,7 +32,7 @@ type Beat = { state: RedisState; quick: boolean };
 export class RedisPulse {
   readonly #options: PulseOptions;
   #state: RedisState = 'down';
-  #replicas = 1;
+  #replicas: number;
   #failures = 0;
   #beating = false;
   #timer: NodeJS.Timeout | undefined;
@@ -38,6 +40,7 @@ export class RedisPulse {
 
   constructor(options: PulseOptions) {
     this.#options = options;
+    this.#replicas = options.replicasAtStart ?? 1;
   }
 
   /** Resolves after the first beat. */
@@ -61,7 +64,7 @@ export class RedisPulse {
     return this.#state !== 'down' && this.#options.redis.status === 'ready';
   }
 
-  /** API replicas that were alive when Redis was last reached, this one included. */
+  /** API replicas that were alive when Redis was last reached, this one included; before the first time, as many as were expected. */
   get replicas(): number {
     return this.#replicas;
   }
