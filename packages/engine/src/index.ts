@@ -19,6 +19,7 @@ export { METRICS_CONTENT_TYPE, renderMetrics, type MetricsSources } from './metr
 export { isMetricsToken, serveMetrics, type MetricsListener } from './metrics/serve-metrics.js';
 export { providerClient, ProviderPool, type ClientSettings, type ReadyProvider } from './provider-pool.js';
 export { startPartitionCare } from './usage/partition-care.js';
+export { warnOfOwnerlessSpools } from './usage/spool/ownerless-spools.js';
 export { UsageSpool } from './usage/spool/usage-spool.js';
 export { UsageWriter } from './usage/usage-writer.js';
 export { followPriceFile } from './price-file.js';

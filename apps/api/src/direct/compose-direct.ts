@@ -1,6 +1,6 @@
 /** Puts direct mode together: the spool, the local limits, and the eye on lanes that are deserted. */
 import type { Db } from '@llm-gateway/db';
-import { UsageSpool, type BudgetBook } from '@llm-gateway/engine';
+import { UsageSpool, warnOfOwnerlessSpools, type BudgetBook } from '@llm-gateway/engine';
 import { LocalLaneHealth, LocalLimiter, onCancellation, type Redis } from '@llm-gateway/queue';
 import type { Env } from '../env.js';
 import type { GenerateDeps } from '../generate/deps.js';
@@ -44,14 +44,16 @@ export async function composeDirect({
   ...shared
 }: DirectParts): Promise<Direct> {
   const { pulse, logger } = shared;
+  const directory = spoolDirectory(env);
   const spool = new UsageSpool({
-    directory: spoolDirectory(env),
+    directory,
     owner: apiId,
     maxBytes: env.USAGE_SPOOL_MAX_BYTES,
     store: (events) => storeUsage({ db, redis, pulse, budgets }, events),
     logger,
   });
   await spool.start();
+  void warnOfOwnerlessSpools(env.USAGE_SPOOL_DIR, directory, logger);
   const limiter = new LocalLimiter(() => pulse.replicas);
   const maxConcurrency = env.DIRECT_MODE_MAX_CONCURRENCY;
   const local = { limiter, lanes: new LocalLaneHealth(), spool, budgets, maxConcurrency };

@@ -2,7 +2,7 @@
  * The spool's files. `<holder>.<number>.<writer>.jsonl`: who answers for the file now, and who wrote it. A file changes hands by being
  * renamed, which only one of several processes can do; `<holder>.alive` is touched for as long as its process lives.
  */
-import { readdir, rename, stat, unlink, writeFile } from 'node:fs/promises';
+import { lstat, readdir, rename, stat, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 export interface SegmentName {
@@ -16,6 +16,13 @@ const SEGMENT = /^([A-Za-z0-9-]+)\.(\d+)\.([A-Za-z0-9-]+)\.jsonl$/;
 
 export const segmentFile = ({ holder, number, writer }: SegmentName): string => `${holder}.${number}.${writer}.jsonl`;
 export const aliveFile = (holder: string): string => `${holder}.alive`;
+
+/** Its default is in a folder where anybody may make one of its name first, and what is in it becomes rows. */
+export async function refuseShared(directory: string): Promise<void> {
+  const { uid, mode } = await lstat(directory);
+  if (process.getuid === undefined || (uid === process.getuid() && (mode & 0o077) === 0)) return;
+  throw new Error(`the usage spool ${directory} must be a folder of this user's with mode 0700`);
+}
 
 export async function listSegments(directory: string): Promise<SegmentName[]> {
   const names = await readdir(directory);
@@ -55,7 +62,7 @@ async function silentHolders(directory: string, me: string, silenceMs: number): 
 }
 
 /** True too of one that closed: a file without a holder is anybody's. */
-async function isSilent(path: string, silenceMs: number): Promise<boolean> {
+export async function isSilent(path: string, silenceMs: number): Promise<boolean> {
   try {
     return Date.now() - (await stat(path)).mtimeMs >= silenceMs;
   } catch (error) {

@@ -5,21 +5,19 @@
  * What is promised: a line outlives its process from the moment at which it is written (`kill -9` included), and a loss of power
  * after at most a second (fdatasync once a second). A file may be stored twice, which changes nothing: rows have ids.
  */
-import { appendFile, lstat, mkdir, stat, unlink, utimes, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, unlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RequestHead } from '@llm-gateway/queue';
 import type { Logger, UsageAttempt, UsageEvent } from '@llm-gateway/shared';
-import { lostEvent } from '../../finish/lost-event.js';
-import { aliveFile, listSegments, segmentFile, takeOver, unlessMissing, type SegmentName } from './segment.js';
+import { Heir, SILENCE_MS } from './heir.js';
+import { aliveFile, refuseShared, segmentFile, unlessMissing, type SegmentName } from './segment.js';
 import { SpoolFile } from './spool-file.js';
 import { eventLine, openLine, type OpenRequest } from './spool-line.js';
-import { storeSegment, unendedIn, type SegmentSink } from './store-segment.js';
+import { storeSegment, type SegmentSink } from './store-segment.js';
 
 const STORE_EVERY_MS = 200;
 const LONGEST_RETRY_MS = 2_000;
 const BEAT_MS = 1_000;
-/** A process that was silent for this long counts as dead, and its files are another's. */
-const SILENCE_MS = 10_000;
 /** A disk that does not answer must not hold up a call. */
 const OPENING_MS = 50;
 
@@ -56,9 +54,7 @@ export class UsageSpool {
   #writing = false;
   #failing = false;
   #storing: Promise<void> | null = null;
-  #lookingAfter = false;
-  /** Requests of a process that was taken for dead, and may have stood still only: their time is not over. */
-  readonly #inherited = new Map<string, OpenRequest>();
+  readonly #heir: Heir;
   /** Lines of the file that is being stored. It is read again for as long as the store is away. */
   readonly #aside = new Set<string>();
   #retryMs = 0;
@@ -66,6 +62,13 @@ export class UsageSpool {
 
   constructor(options: SpoolOptions) {
     this.#options = options;
+    const { directory, owner, silenceMs = SILENCE_MS, logger } = options;
+    this.#heir = new Heir({
+      ...{ directory, owner, silenceMs, logger, spool: this },
+      nextNumber: () => ++this.#numbers,
+      inNobodysHands: (list) => this.#inNobodysHands(list),
+      adopt: (files) => this.#full.push(...files),
+    });
   }
 
   /** @throws Error where the directory cannot be written, or is not ours alone: a fault in the settings. */
@@ -73,7 +76,7 @@ export class UsageSpool {
     await mkdir(this.#options.directory, { recursive: true, mode: 0o700 });
     await refuseShared(this.#options.directory);
     await this.#sayAlive();
-    await this.#lookAfter();
+    await this.#heir.look();
     this.#timers.push(
       setInterval(() => void this.#beat(), BEAT_MS),
       setInterval(() => void this.#storeAll(), STORE_EVERY_MS),
@@ -263,9 +266,7 @@ export class UsageSpool {
       const now = new Date();
       await utimes(this.#path(aliveFile(this.#options.owner)), now, now).catch(() => this.#sayAlive());
       await this.#exclusively(async () => this.#file?.sync());
-      if (this.#lookingAfter) return;
-      this.#lookingAfter = true;
-      await this.#lookAfter().finally(() => (this.#lookingAfter = false));
+      await this.#heir.look();
     } catch (error) {
       this.#options.logger.debug({ err: error }, 'the spool could not be looked after, trying again');
     }
@@ -275,46 +276,16 @@ export class UsageSpool {
     await writeFile(this.#path(aliveFile(this.#options.owner)), '', { mode: 0o600 });
   }
 
-  /** Files that were left, by the dead or after an error of ours: their rows, and a row for each request that somebody died over. */
-  async #lookAfter(): Promise<void> {
-    const { directory, owner, logger, silenceMs = SILENCE_MS } = this.#options;
-    await takeOver(directory, owner, silenceMs, () => ++this.#numbers);
-    const left = await this.#leftFiles();
-    for (const writer of new Set(left.map((name) => name.writer))) {
-      const paths = left.filter((name) => name.writer === writer).map((name) => this.#path(segmentFile(name)));
-      if (writer !== owner) {
-        logger.info({ writer, files: paths.length }, 'usage rows of a process that has ended are taken over');
-        await this.#inherit(paths);
-      }
-      const sizes = await Promise.all(paths.map((path) => stat(path)));
-      this.#full.push(...paths.map((path, i) => ({ path, bytes: sizes[i]?.size ?? 0 })));
-    }
-    for (const open of this.#inherited.values()) if (isOver(open)) this.#bury(open);
-  }
-
-  /** Ours by their names, and in nobody's hands. */
-  async #leftFiles(): Promise<SegmentName[]> {
+  /** Ours by their names, and neither being written nor in line to be stored. */
+  async #inNobodysHands(list: () => Promise<SegmentName[]>): Promise<SegmentName[]> {
     let left: SegmentName[] = [];
     await this.#exclusively(async () => {
       // In this order: what is stored meanwhile is known.
       const known = new Set([this.#file?.path, ...this.#full.map(({ path }) => path)]);
-      const names = await listSegments(this.#options.directory);
+      const names = await list();
       left = names.filter((name) => name.holder === this.#options.owner && !known.has(this.#path(segmentFile(name))));
     });
     return left;
-  }
-
-  /** In a file of ours before theirs can go. Who only stood still may yet answer, and its row is the true one. */
-  async #inherit(paths: readonly string[]): Promise<void> {
-    for (const open of await unendedIn(paths, { store: () => Promise.resolve(), setAside: () => Promise.resolve() })) {
-      this.#inherited.set(open.head.id, open);
-      await this.opened(open.head, open.attempts);
-    }
-  }
-
-  #bury(open: OpenRequest): void {
-    this.#inherited.delete(open.head.id);
-    this.record(lostEvent(open));
   }
 
   async #setAside(line: string, reason: string): Promise<void> {
@@ -323,13 +294,4 @@ export class UsageSpool {
     await appendFile(this.#path(`${this.#options.owner}.bad`), `${line}\n`, { mode: 0o600 });
     this.#aside.add(line);
   }
-}
-
-const isOver = ({ head }: OpenRequest): boolean => head.deadline <= Date.now();
-
-/** Its default is in a folder where anybody may make one of its name first, and what is in it becomes rows. */
-async function refuseShared(directory: string): Promise<void> {
-  const { uid, mode } = await lstat(directory);
-  if (process.getuid === undefined || (uid === process.getuid() && (mode & 0o077) === 0)) return;
-  throw new Error(`the usage spool ${directory} must be a folder of this user's with mode 0700`);
 }
