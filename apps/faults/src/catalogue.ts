@@ -7,6 +7,7 @@ import { HELD_ELSEWHERE } from './tests/elsewhere.js';
 import { limitTests } from './tests/limits.js';
 import { mainFigure } from './tests/main-figure.js';
 import { momentTests } from './tests/moment.js';
+import { networkTests } from './tests/networks.js';
 import { postgresTests } from './tests/postgres-outage.js';
 import { providerTests } from './tests/providers.js';
 import { redisTests } from './tests/redis-outage.js';
@@ -26,6 +27,7 @@ export const CATALOGUE: readonly Entry[] = [
   ...providerTests,
   ...limitTests,
   ...clockTests,
+  ...networkTests,
   ...callerTests,
   ...HELD_ELSEWHERE,
   mainFigure,

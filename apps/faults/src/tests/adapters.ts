@@ -1,61 +1,28 @@
-/** Each vendor's SDK against a vendor that never ends, in this very process: 200 calls each. */
-import { startUpstream, STAND_IN_MODELS, type UpstreamAnswer } from '@llm-gateway/local-services';
-import { createProvider, parseEgressAllow } from '@llm-gateway/providers';
-import { PROVIDER_TYPES, ProviderError, type ProviderType } from '@llm-gateway/shared';
+/** Each vendor's SDK against a vendor that never ends, or that ends in every wrong way: 200 calls each. */
+import { createServer as createTlsServer } from 'node:tls';
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { once } from 'node:events';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { startFaultProxy, startUpstream, type Upstream, type UpstreamAnswer } from '@llm-gateway/local-services';
+import { PROVIDER_TYPES, type ProviderType } from '@llm-gateway/shared';
 import type { FaultTest, TestContext } from '../fault-test.js';
+import { openFiles } from '../rig/proc.js';
 import { until } from '../rig/wait.js';
+import { BOUND_MS, callAll, DEADLINE_MS, firstCall, RUNS, type Ending, type Seen } from './adapter-calls.js';
 
-const RUNS = 200;
-const AT_ONCE = 50;
-const DEADLINE_MS = 800;
-const BOUND_MS = 500;
-
-interface Seen {
-  late: number;
-  worstMs: number;
-  otherEnds: number;
-}
-
-async function callAll(type: ProviderType, baseUrl: string): Promise<Seen> {
-  const provider = createProvider({ type, apiKey: 'sk-test', baseUrl, egressAllow: parseEgressAllow('127.0.0.0/8') });
-  const seen: Seen = { late: 0, worstMs: 0, otherEnds: 0 };
-  const call = async (): Promise<void> => {
-    const never = new AbortController().signal;
-    const startedAt = performance.now();
-    const messages = [{ role: 'user' as const, content: 'hello?' }];
-    const end: unknown = await provider
-      .generate({ model: STAND_IN_MODELS[type], messages, timeoutMs: DEADLINE_MS }, never)
-      .catch((error: unknown) => error);
-    const off = Math.abs(performance.now() - startedAt - DEADLINE_MS);
-    seen.worstMs = Math.max(seen.worstMs, off);
-    if (off > BOUND_MS) seen.late++;
-    if (!(end instanceof ProviderError && end.fault === 'timeout')) seen.otherEnds++;
-  };
-  for (let run = 0; run < RUNS; run += AT_ONCE) await Promise.all(Array.from({ length: AT_ONCE }, call));
-  return seen;
-}
-
-/** A vendor's SDK is loaded with its first call, which the machine may take its time for. @returns ms beyond the deadline. */
-async function firstCall(type: ProviderType, baseUrl: string): Promise<number> {
-  const provider = createProvider({ type, apiKey: 'sk-test', baseUrl, egressAllow: parseEgressAllow('127.0.0.0/8') });
-  const messages = [{ role: 'user' as const, content: 'hello?' }];
-  const startedAt = performance.now();
-  const call = { model: STAND_IN_MODELS[type], messages, timeoutMs: DEADLINE_MS };
-  await provider.generate(call, new AbortController().signal).catch(() => undefined);
-  return Math.max(0, performance.now() - startedAt - DEADLINE_MS);
-}
+const NEVER: Ending = { faults: ['timeout'] };
 
 async function endless({ findings }: TestContext, answer: UpstreamAnswer): Promise<void> {
   const upstream = await startUpstream({ keepCalls: false });
   upstream.respond(answer);
-  const before = process.memoryUsage().heapUsed;
   try {
     for (const type of PROVIDER_TYPES) {
       findings.tell(
         `${type}: ms of the first call of a process beyond its deadline`,
         await firstCall(type, upstream.baseUrlFor(type)),
       );
-      const { late, worstMs, otherEnds } = await callAll(type, upstream.baseUrlFor(type));
+      const { late, worstMs, otherEnds } = await callAll(type, upstream.baseUrlFor(type), NEVER);
       findings.zero(`${type}: calls off by more than ${BOUND_MS} ms`, late);
       findings.zero(`${type}: other ends than a timeout`, otherEnds);
       findings.tell(`${type}: worst ms`, worstMs);
@@ -63,7 +30,6 @@ async function endless({ findings }: TestContext, answer: UpstreamAnswer): Promi
     findings.atLeast('calls', upstream.counts.total, RUNS * PROVIDER_TYPES.length);
     await until('every socket is given back', 10_000, () => upstream.counts.open === 0);
     findings.zero('calls still open', upstream.counts.open);
-    findings.tell('growth of the heap in MB, before a collection', (process.memoryUsage().heapUsed - before) / 1e6);
   } finally {
     await upstream.stop();
   }
@@ -86,4 +52,133 @@ const drip: FaultTest = {
   run: (context) => endless(context, { drip: { everyMs: 200 } }),
 };
 
-export const adapterTests = [hang, drip];
+interface Way {
+  word: string;
+  answer: UpstreamAnswer;
+  ending: Ending;
+}
+
+const early = (...faults: Ending['faults']): Ending => ({ faults, early: true });
+const WAYS: readonly Way[] = [
+  { word: 'headers and half a body', answer: { hang: 'body' }, ending: NEVER },
+  { word: 'a reset before the headers', answer: { cut: 'headers' }, ending: early('network') },
+  { word: 'a reset in the body', answer: { cut: 'body' }, ending: early('network') },
+  { word: 'garbage', answer: { body: 'not JSON' }, ending: early('bad_response') },
+  {
+    word: 'a page of HTML',
+    answer: { body: '<html><body>Bad gateway</body></html>', headers: { 'content-type': 'text/html' } },
+    ending: early('bad_response'),
+  },
+  // Each reads ten megabytes before it is cut.
+  { word: 'a body without end', answer: { endless: true }, ending: { ...early('bad_response', 'timeout'), atOnce: 5 } },
+  { word: '429', answer: { status: 429, message: 'slow down', headers: { 'retry-after': '5' } }, ending: early('rate_limited') },
+  { word: '500', answer: { status: 500, message: 'sorry' }, ending: early('server_error') },
+  { word: '503', answer: { status: 503, message: 'sorry' }, ending: early('overloaded') },
+  {
+    word: 'a redirect',
+    answer: { status: 307, body: '', headers: { location: 'http://127.0.0.1:9/elsewhere' } },
+    ending: early('bad_response'),
+  },
+];
+
+const FIRST_WAY = WAYS[0]?.word;
+const HEAP_MORE_MB = 5;
+const FILES_MORE = 5;
+
+const everyWay: FaultTest = {
+  id: '43',
+  fault: `${RUNS} calls through each of the six adapters for each of: half a body, resets, garbage, HTML, an endless body, 429, 5xx, redirects, TLS that is silent or drips`,
+  pass: `each call ends as it should, none more than ${BOUND_MS} ms past its deadline; sockets and memory are given back`,
+  run: async (context) => {
+    const { findings } = context;
+    const upstream = await startUpstream({ keepCalls: false });
+    const [silent, slow] = await Promise.all([silentTls(), slowTls()]);
+    try {
+      for (const type of PROVIDER_TYPES) await firstCall(type, upstream.baseUrlFor(type));
+      const filesBefore = await openFiles(process.pid);
+      let heapBefore = NaN;
+      for (const { word, answer, ending } of WAYS) {
+        upstream.respond(answer);
+        await tell(context, word, (type) => callAll(type, upstream.baseUrlFor(type), ending));
+        // What the SDKs keep once for all is there after the first way.
+        if (word === FIRST_WAY) heapBefore = liveHeap();
+      }
+      for (const [word, { port }] of [
+        ['TLS that never answers', silent],
+        ['TLS that drips', slow],
+      ] as const)
+        await tell(context, word, (type) => callAll(type, secure(upstream, type, port), NEVER));
+      // A connection that is being made is given up after ten seconds, an idle one after four.
+      await until('every socket is given back', 20_000, async () => (await openFiles(process.pid)) <= filesBefore + FILES_MORE);
+      findings.atMost(`open files afterwards (from ${filesBefore})`, await openFiles(process.pid), filesBefore + FILES_MORE);
+      findings.zero('calls still open', upstream.counts.open);
+      findings.atMost('growth of the live heap in MB', liveHeap() - heapBefore, HEAP_MORE_MB);
+    } finally {
+      await Promise.all([upstream.stop(), silent.stop(), slow.stop()]);
+    }
+  },
+};
+
+async function tell({ findings }: TestContext, word: string, callThrough: (type: ProviderType) => Promise<Seen>): Promise<void> {
+  let [late, worst, others] = [0, 0, 0];
+  for (const type of PROVIDER_TYPES) {
+    const seen = await callThrough(type);
+    late += seen.late;
+    worst = Math.max(worst, seen.worstMs);
+    others += seen.otherEnds;
+    if (seen.other !== null) findings.tell(`${word}: ${type}`, seen.other);
+  }
+  findings.zero(`${word}: late`, late);
+  findings.zero(`${word}: other ends`, others);
+  findings.tell(`${word}: worst ms past the deadline`, worst);
+}
+
+const secure = (upstream: Upstream, type: ProviderType, port: number): string =>
+  upstream.baseUrlFor(type).replace('http:', 'https:').replace(`:${upstream.port}`, `:${port}`);
+
+interface Listener {
+  port: number;
+  stop(): Promise<void>;
+}
+
+async function listen(server: Server, sockets: Set<Socket>): Promise<Listener> {
+  server.on('connection', (socket) => {
+    sockets.add(socket.on('error', () => undefined));
+    socket.on('close', () => sockets.delete(socket));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const stop = async (): Promise<void> => {
+    server.close();
+    for (const socket of sockets) socket.destroy();
+    await once(server, 'close');
+  };
+  return { port: (server.address() as AddressInfo).port, stop };
+}
+
+/** Takes connections, and never says a word. */
+const silentTls = (): Promise<Listener> => listen(createServer(), new Set());
+
+/** Says what it has to say about a handshake one byte at a time. */
+async function slowTls(): Promise<Listener> {
+  const server = await listen(
+    createTlsServer().on('tlsClientError', () => undefined),
+    new Set(),
+  );
+  const proxy = await startFaultProxy(server.port);
+  proxy.set({ replies: { drip: { bytes: 1, everyMs: 200 } } });
+  const stop = async (): Promise<void> => {
+    await proxy.stop();
+    await server.stop();
+  };
+  return { port: proxy.port, stop };
+}
+
+/** @returns what is left in the heap of this process after a collection, in MB. */
+function liveHeap(): number {
+  setFlagsFromString('--expose-gc');
+  (runInNewContext('gc') as () => void)();
+  return process.memoryUsage().heapUsed / 1e6;
+}
+
+export const adapterTests = [hang, drip, everyWay];
