@@ -11,7 +11,7 @@ describe('the database URL', () => {
     const target = databaseTarget('postgresql://u:p@host/db?schema=s&sslmode=verify-full&options=-c%20statement_timeout%3D9s');
     expect(target.connectionString).toBe('postgresql://u:p@host/db?sslmode=verify-full');
     expect(target.options).toBe(
-      '-c jit=off -c work_mem=32MB -c random_page_cost=1.1 -c statement_timeout=9s -c search_path="s" -c TimeZone=UTC',
+      '-c jit=off -c work_mem=32MB -c random_page_cost=1.1 -c parallel_setup_cost=100000 -c statement_timeout=9s -c search_path="s" -c TimeZone=UTC',
     );
   });
 

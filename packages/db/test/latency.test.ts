@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { percentiles, type Bin } from '../src/usage/rollups/latency.js';
+import { percentiles, unpackBins, type Bin } from '../src/usage/rollups/latency.js';
 
 const GAMMA = 1.03 / 0.97;
 /** What the database does with LATENCY_BIN. */
@@ -42,5 +42,26 @@ describe('percentiles of a histogram', () => {
   it('are unknown where nothing was counted, or was taken away again', () => {
     expect(percentiles([])).toEqual({ p50: null, p95: null, p99: null });
     expect(percentiles([{ bin: 7, count: 0 }])).toEqual({ p50: null, p95: null, p99: null });
+  });
+});
+
+describe('a histogram as PostgreSQL hands it out', () => {
+  const element = fc.record({ count: fc.integer({ min: -5, max: 2 ** 44 }), bin: fc.integer({ min: 0, max: 255 }) });
+  const packed = (elements: Bin[]): string => elements.map(({ count, bin }) => String(count * 256 + bin)).join(',');
+  const countOf = (elements: Bin[], bin: number) =>
+    elements.filter((one) => one.bin === bin).reduce((sum, { count }) => sum + count, 0);
+
+  it('has the elements of a bin added up, less what is taken off', () => {
+    const someElements = fc.array(element, { minLength: 1, maxLength: 40 });
+    fc.assert(
+      fc.property(someElements, someElements, (added, taken) => {
+        const bins = unpackBins({ added: packed(added), taken: packed(taken) });
+        for (const { bin, count } of bins) expect(count).toBe(countOf(added, bin) - countOf(taken, bin));
+      }),
+    );
+  });
+
+  it('may be of nothing', () => {
+    expect(unpackBins({ added: null, taken: null }).filter(({ count }) => count !== 0)).toEqual([]);
   });
 });

@@ -32,17 +32,26 @@ export interface PackedHistogram {
 
 export function unpackBins({ added, taken }: PackedHistogram): Bin[] {
   const counts = new Float64Array(BINS);
-  for (const [packed, sign] of [
-    [added, 1],
-    [taken, -1],
-  ] as const) {
-    for (const element of packed?.split(',') ?? []) {
-      const count = Math.floor(Number(element) / BINS);
-      const bin = Number(element) - count * BINS;
-      counts[bin] = (counts[bin] ?? 0) + sign * count;
-    }
-  }
+  if (added !== null) addElements(counts, added, 1);
+  if (taken !== null) addElements(counts, taken, -1);
   return Array.from(counts, (count, bin) => ({ bin, count }));
+}
+
+const [MINUS, COMMA, ZERO] = [45, 44, 48];
+
+/** Digit by digit: fifty lines are tens of thousands of elements, and a string for each of them was half of what the API did here. */
+function addElements(counts: Float64Array, packed: string, sign: 1 | -1): void {
+  let [digits, factor] = [0, 1];
+  for (let at = 0; at <= packed.length; at += 1) {
+    const code = at < packed.length ? packed.charCodeAt(at) : COMMA;
+    if (code === MINUS) factor = -1;
+    if (code >= ZERO) digits = digits * 10 + code - ZERO;
+    if (code !== COMMA) continue;
+    const count = Math.floor((digits * factor) / BINS);
+    const bin = digits * factor - count * BINS;
+    counts[bin] = (counts[bin] ?? 0) + sign * count;
+    [digits, factor] = [0, 1];
+  }
 }
 
 export interface Percentiles {
