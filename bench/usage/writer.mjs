@@ -76,8 +76,8 @@ async function fill(stream, requests) {
 
 /** A request of the last minutes, with the mix of the generated year: a third hits, some with a second call. */
 function event(next) {
-  const id = newRequestId();
   const createdAt = Date.now() - Math.floor(next() * 300_000);
+  const id = newRequestId(createdAt);
   const type = PROVIDERS[Math.floor(next() ** 2 * PROVIDERS.length)];
   const who = { provider: `${type}-main`, providerType: type, model: `model-${type}-${next() < 0.5 ? 0 : 1}` };
   const hit = next() < 0.33;
@@ -106,7 +106,7 @@ function event(next) {
 function attempt(requestId, { failed, costNanoUsd, model, ...fields }) {
   return {
     ...{
-      id: newAttemptId(),
+      id: newAttemptId(fields.createdAt),
       requestId,
       ...fields,
       model,

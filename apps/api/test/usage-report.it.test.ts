@@ -10,8 +10,9 @@ const OCTOBER = Date.parse('2026-10-10T00:00:00Z');
 
 /** A request that `failing` could not answer, at 0.01 USD, and `good` did, for the rest of the cost. */
 function event(customerId: string | null, usd: number, changes: Partial<UsageLog> = {}): UsageEvent {
-  const id = newRequestId();
-  const base = { createdAt: OCTOBER, providerType: 'openai', model: 'm', tokens: NO_TOKENS, unpricedReason: null } as const;
+  const { createdAt = OCTOBER } = changes;
+  const id = newRequestId(createdAt);
+  const base = { createdAt, providerType: 'openai', model: 'm', tokens: NO_TOKENS, unpricedReason: null } as const;
   const log: UsageLog = {
     ...{ ...base, id, service: 'mail', customerId, keyId: null, provider: 'good', status: 'ok', errorCode: null },
     ...{ cacheStatus: 'MISS', finishReason: 'stop', costNanoUsd: usdToNano(usd), savedNanoUsd: 0, latencyMs: 1, queueMs: 0 },
@@ -19,7 +20,7 @@ function event(customerId: string | null, usd: number, changes: Partial<UsageLog
     ...changes,
   };
   const call = (number: number, provider: string, status: 'ok' | 'error', cost: number) => ({
-    ...{ ...base, createdAt: log.createdAt, id: newAttemptId(), requestId: id, number, provider, status, servedModel: null },
+    ...{ ...base, id: newAttemptId(createdAt), requestId: id, number, provider, status, servedModel: null },
     ...{ error: status === 'ok' ? null : 'overloaded', errorMessage: null, httpStatus: null, vendorRequestId: null },
     ...{ estimated: false, costNanoUsd: usdToNano(cost), priceVersion: 't', latencyMs: 1, limiterMs: 0, worker: 'w' },
   });

@@ -9,11 +9,12 @@ const HOUR = 3_600_000;
 const now = Date.now();
 
 function event(changes: Partial<UsageLog>): UsageEvent {
-  const id = newRequestId();
+  const { createdAt = now - HOUR } = changes;
+  const id = newRequestId(createdAt);
   const log: UsageLog = {
     ...{
       id,
-      createdAt: now - HOUR,
+      createdAt,
       service: 'mail',
       customerId: 'acme',
       keyId: 'env_1',
@@ -43,7 +44,7 @@ function event(changes: Partial<UsageLog>): UsageEvent {
   };
   const attempt = {
     ...{
-      id: newAttemptId(),
+      id: newAttemptId(createdAt),
       requestId: id,
       createdAt: log.createdAt,
       number: 1,

@@ -105,10 +105,11 @@ export const AT = Date.parse('2026-11-10T12:00:00Z');
 
 /** An attempt as the worker writes it. */
 export function attempt(fields: Partial<UsageAttempt> = {}): UsageAttempt {
+  const { createdAt = AT } = fields;
   return {
-    id: newAttemptId(),
-    requestId: newRequestId(),
-    createdAt: AT,
+    id: newAttemptId(createdAt),
+    requestId: newRequestId(createdAt - 5),
+    createdAt,
     number: 1,
     provider: 'openai-main',
     providerType: 'openai',
@@ -134,11 +135,12 @@ export function attempt(fields: Partial<UsageAttempt> = {}): UsageAttempt {
 /** A request with its attempts, whose cost is their sum, as the gateway writes it. */
 export function request(...attempts: UsageAttempt[]): UsageEvent {
   const [first] = attempts;
-  const id = first?.requestId ?? newRequestId();
+  const createdAt = (first?.createdAt ?? AT) - 5;
+  const id = first?.requestId ?? newRequestId(createdAt);
   const isPriced = attempts.every(({ costNanoUsd }) => costNanoUsd !== null);
   const log: UsageLog = {
     id,
-    createdAt: (first?.createdAt ?? AT) - 5,
+    createdAt,
     service: 'billing',
     customerId: null,
     keyId: null,

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
-import { NO_TOKENS, type UsageEvent } from '@llm-gateway/shared';
-import { closeDatabase, insertUsage, isDataError, openDatabase, usageLogWithAttempts } from '../src/index.js';
+import { newRequestId, NO_TOKENS, type UsageEvent } from '@llm-gateway/shared';
+import { closeDatabase, insertUsage, isDataError, openDatabase, usageLogWithAttempts, usageSummary } from '../src/index.js';
 import { useDatabase } from './database-fixture.js';
 import { ARRIVED, lateEvent, sampleAttempt, sampleEvent, sampleLog, TOKENS } from './samples.js';
 
@@ -133,6 +133,35 @@ describe('usage rows', () => {
     expect(await counts()).toMatchObject({ logs: 1_000, attempts: 1_000 });
   });
 
+  it('are there once, however many times their events give them: they were made when their ids say', async () => {
+    const { log, attempts } = sampleEvent();
+    const told = [0, 1, 86_400_000, -40 * 86_400_000].map((ms) => ({
+      v: 1 as const,
+      log: log && { ...log, createdAt: ARRIVED + ms },
+      attempts: attempts.map((attempt) => ({ ...attempt, createdAt: ARRIVED + ms })),
+    }));
+    for (const event of told) await insertUsage(fixture.db, [event]);
+    await insertUsage(fixture.db, told);
+    expect(await counts()).toEqual({ logs: 1, attempts: 1, cost: '0.000008400' });
+    const sums = await fixture.sql(
+      `SELECT sum(requests)::int AS requests, sum(calls)::int AS calls, min(bucket) AS month FROM llm_usage_rollups WHERE dimensions = 0 AND grain = 'month'`,
+    );
+    expect(sums).toEqual([{ requests: 1, calls: 1, month: new Date('2026-11-01T00:00:00Z') }]);
+  });
+
+  it('of a call that a wrong clock put days from its request are near enough to it to be in its cost', async () => {
+    const log = sampleLog({ attemptCount: 2, costNanoUsd: 3 });
+    const at = (days: number, number: number) =>
+      sampleAttempt(log.id, { createdAt: ARRIVED + days * 86_400_000, number, costNanoUsd: number });
+    const attempts = [at(-3, 1), at(5, 2)];
+    await insertUsage(fixture.db, [{ v: 1, log, attempts }]);
+    await insertUsage(fixture.db, [lateEvent(...attempts)]);
+    await insertUsage(fixture.db, [lateEvent(at(2, 3))]);
+    expect(await costOf(log.id)).toMatchObject({ cost_usd: '0.000000006', attempt_count: 3 });
+    const filter = { from: new Date(ARRIVED - 60_000), to: new Date(ARRIVED + 60_000) };
+    expect(await usageSummary(fixture.db, filter)).toMatchObject({ requests: 1, cost_usd: 6e-9 });
+  });
+
   it('are written all or none', async () => {
     const bad = sampleEvent({ service: 'nul \0 character' });
     await expect(insertUsage(fixture.db, [sampleEvent(), bad, sampleEvent()])).rejects.toThrow();
@@ -242,7 +271,10 @@ describe('a row that PostgreSQL refuses', () => {
     ['a lone surrogate', sampleEvent({ service: '\ud800' })],
     ['a token count out of range', sampleEvent({ tokens: { ...TOKENS, output: 3_000_000_000 } })],
     ['a fraction of a token', sampleEvent({ tokens: { ...TOKENS, output: 1.5 } })],
-    ['a time out of range', sampleEvent({ createdAt: 1e17 })],
+    ['a time out of range', sampleEvent({ createdAt: 2 ** 48 - 2 })],
+    ['an id that says no time', sampleEvent({ id: 'req_1' })],
+    ["somebody else's id", sampleEvent({ id: newRequestId(ARRIVED).replace('req_', 'chatcmpl_') })],
+    ["a call's id that says no time", lateEvent(sampleAttempt(newRequestId(ARRIVED), { id: 'att_1' }))],
     ['more money than the column holds', sampleEvent({ costNanoUsd: 1e18 })],
     ['a missing name', sampleEvent({ service: undefined as unknown as string })],
     [

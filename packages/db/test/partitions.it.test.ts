@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { newRequestId } from '@llm-gateway/shared';
 import {
   dropPartitionsBefore,
   ensureComingPartitions,
@@ -37,7 +38,7 @@ describe('the months of the big tables', () => {
     );
     const inserted = await Promise.all([insertUsage(fixture.db, events), insertUsage(fixture.db, events)]);
     expect(inserted.reduce((sum, { logs }) => sum + logs, 0)).toBe(2);
-    await insertUsage(fixture.db, [lateEvent(sampleAttempt('req_1', { createdAt: Date.parse('2023-07-01T00:00:00Z') }))]);
+    await insertUsage(fixture.db, [lateEvent(sampleAttempt(newRequestId(Date.parse('2023-07-01T00:00:00Z'))))]);
     expect(await months('llm_usage_attempts')).toEqual(expect.arrayContaining(['2023_07', '2024_02', '2024_03']));
     const bounds = await fixture.sql<{ n: number }>(
       `SELECT count(*)::integer AS n FROM llm_gateway_test_partitions.llm_usage_logs_2024_02`,
@@ -45,7 +46,7 @@ describe('the months of the big tables', () => {
     expect(bounds).toEqual([{ n: 1 }]);
   });
 
-  it.each([0, Date.parse('2019-12-31T00:00:00Z'), Date.parse('9000-01-01T00:00:00Z')])(
+  it.each([1, Date.parse('2019-12-31T00:00:00Z'), Date.parse('9000-01-01T00:00:00Z')])(
     'are not made for a time that cannot be (%d): the row is refused for good',
     async (createdAt) => {
       const error = await insertUsage(fixture.db, [sampleEvent({ createdAt })]).catch((reason: unknown) => reason);

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { beforeEach, describe, expect, it, jest } from '@jest/globals';
 import fc from 'fast-check';
-import type { UsageAttempt, UsageEvent, UsageLog } from '@llm-gateway/shared';
+import { newAttemptId, newRequestId, type UsageAttempt, type UsageEvent, type UsageLog } from '@llm-gateway/shared';
 import {
   checkRollups,
   insertUsage,
@@ -72,10 +72,16 @@ const request = fc
   });
 type Story = { log: UsageLog; attempts: UsageAttempt[] };
 
-const movedTo = (at: number, { log, attempts }: Story): Story => ({
-  log: { ...log, createdAt: at },
-  attempts: attempts.map((call, index) => ({ ...call, createdAt: at + index + 1 })),
-});
+const movedTo = (at: number, { log, attempts }: Story): Story => {
+  const id = newRequestId(at);
+  const calls = attempts.map((call, index) => ({
+    ...call,
+    id: newAttemptId(at + index + 1),
+    requestId: id,
+    createdAt: at + index + 1,
+  }));
+  return { log: { ...log, id, createdAt: at }, attempts: calls };
+};
 
 /** Every cell that holds something, a line each; a histogram is a set. */
 const cells = async () =>

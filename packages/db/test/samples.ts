@@ -1,6 +1,7 @@
 import {
   newAttemptId,
   newRequestId,
+  requestTime,
   type TokenBuckets,
   type UsageAttempt,
   type UsageEvent,
@@ -43,7 +44,7 @@ export function sampleProvider(input: Partial<ProviderInput> = {}): ProviderInpu
 
 export function sampleLog(log: Partial<UsageLog> = {}): UsageLog {
   return {
-    id: newRequestId(),
+    id: newRequestId(log.createdAt ?? ARRIVED),
     createdAt: ARRIVED,
     service: 'billing',
     customerId: 'acme',
@@ -70,10 +71,12 @@ export function sampleLog(log: Partial<UsageLog> = {}): UsageLog {
 }
 
 export function sampleAttempt(requestId: string, attempt: Partial<UsageAttempt> = {}): UsageAttempt {
+  // A request's id may be none, to see that refused.
+  const createdAt = attempt.createdAt ?? (requestTime(requestId) || ARRIVED) + 1;
   return {
-    id: newAttemptId(),
+    id: newAttemptId(createdAt),
     requestId,
-    createdAt: ARRIVED + 1,
+    createdAt,
     number: 1,
     provider: 'openai-main',
     providerType: 'openai',

@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
+import { newRequestId } from '@llm-gateway/shared';
 import { insertUsage, providerErrors, unpricedModels, usageSummary } from '../src/index.js';
 import { useDatabase } from './database-fixture.js';
 import { ARRIVED, lateEvent, sampleAttempt, sampleEvent, sampleLog } from './samples.js';
@@ -30,7 +31,7 @@ beforeAll(async () => {
       ],
     },
     sampleEvent({ createdAt: ARRIVED + 2_000, service: 'later', costNanoUsd: null }),
-    lateEvent(sampleAttempt('req_not_here', unknown)),
+    lateEvent(sampleAttempt(newRequestId(ARRIVED), unknown)),
   ]);
 });
 

@@ -74,7 +74,7 @@ function budget(fields: Partial<Budget> = {}): Budget {
 
 const asks = (fields: Partial<SpendingRequest> = {}): SpendingRequest => {
   const createdAt = fields.createdAt ?? Date.now();
-  return { id: newRequestId(), createdAt, deadline: createdAt + 60_000, service: 'blog', customerId: null, ...fields };
+  return { id: newRequestId(createdAt), createdAt, deadline: createdAt + 60_000, service: 'blog', customerId: null, ...fields };
 };
 const spent = async (of: Budget, at = Date.now()) => {
   const [standing] = await book.standings([of], at);
@@ -87,7 +87,7 @@ function eventOf(
   request: SpendingRequest,
   costNanoUsd: number,
   status: 'ok' | 'abandoned' = 'ok',
-  attemptId = newAttemptId(),
+  attemptId = newAttemptId(request.createdAt),
 ): UsageEvent {
   const { id, createdAt, service, customerId } = request;
   const common = {
@@ -219,7 +219,7 @@ describe('what has been spent', () => {
     const request = asks({ customerId: of.customerId });
     await book.reserve(request, () => 500);
     await book.settle('reckoned', [costOf(request, 20)]);
-    const attemptId = newAttemptId();
+    const attemptId = newAttemptId(request.createdAt);
     await write(eventOf(request, 20, 'abandoned', attemptId));
     expect(await spent(of)).toEqual([20, 0]);
     const late = { ...eventOf(request, 75, 'ok', attemptId), log: null };

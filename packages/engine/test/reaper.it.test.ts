@@ -81,7 +81,7 @@ const head = (endedMsAgo: number): RequestHead => ({
 });
 
 const attemptOf = (requestId: string): UsageAttempt => ({
-  id: newAttemptId(),
+  id: newAttemptId(Date.now()),
   requestId,
   createdAt: Date.now(),
   number: 1,

@@ -36,7 +36,7 @@ const head = (overrides: Partial<RequestHead> = {}): RequestHead => ({
 });
 
 const attempt = (requestId: string, number: number, overrides: Partial<UsageAttempt> = {}): UsageAttempt => ({
-  id: newAttemptId(),
+  id: newAttemptId(Date.now()),
   requestId,
   createdAt: Date.now(),
   number,

@@ -18,14 +18,21 @@ const newUlid = (at?: number): string => ulid(at, random);
 /** Ids are ours, sortable by time, and never the provider's. @param at the time that it begins with (epoch ms); now unless told. */
 export const newRequestId = (at?: number): string => `req_${newUlid(at)}`;
 /** @returns when a request came in, which its id begins with (epoch ms); NaN for what is no id of ours. */
-export function requestTime(requestId: string): number {
+export const requestTime = (requestId: string): number => timeIn('req_', requestId);
+/** @param at the time that it begins with (epoch ms): the call's. */
+export const newAttemptId = (at: number): string => `att_${newUlid(at)}`;
+/** @returns when a call began, as its id says (epoch ms); NaN for what is no id of ours. */
+export const attemptTime = (attemptId: string): number => timeIn('att_', attemptId);
+
+function timeIn(prefix: string, id: string): number {
+  if (!id.startsWith(prefix)) return NaN;
   try {
-    return decodeTime(requestId.slice('req_'.length));
+    return decodeTime(id.slice(prefix.length));
   } catch {
     return NaN;
   }
 }
-export const newAttemptId = (): string => `att_${newUlid()}`;
+
 /** Of a service key: part of its text, so of few characters. */
 export const newKeyId = (): string => newUlid().toLowerCase();
 /** Names one process among its replicas. */

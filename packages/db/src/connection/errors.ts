@@ -31,11 +31,17 @@ export function sqlState(error: unknown): string | undefined {
   return undefined;
 }
 
+/** A row that we refuse ourselves, as PostgreSQL would one that breaks a constraint: for ever. */
+export class RefusedRow extends Error {
+  override readonly name = 'RefusedRow';
+}
+
 /**
  * Tells a row that PostgreSQL will always refuse (a NUL character, a number out of range, a broken constraint) from an outage, in which
  * the same row may be written later.
  */
 export function isDataError(error: unknown): boolean {
+  if (error instanceof RefusedRow) return true;
   const state = sqlState(error);
   return state !== undefined && DATA_STATES.test(state);
 }

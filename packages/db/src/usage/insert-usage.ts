@@ -7,6 +7,7 @@ import { changeBooked, requestsOf, takeBooking, takeTurns } from './rollups/chan
 import { book } from './rollups/book.js';
 import { costsOf, type SpentRequest } from './costs-of.js';
 import { recost } from './recost.js';
+import { asTheirIdsSay } from './row-times.js';
 import { ATTEMPT_COLUMNS, attemptRow, LOG_COLUMNS, logRow, type ColumnType } from './usage-rows.js';
 
 export interface InsertedUsage {
@@ -25,11 +26,13 @@ interface Batch {
 
 /**
  * Writes events in one transaction with the sums that they change, all or none. Rows that are there stay as they are, but for an
- * `abandoned` attempt, which its real closure replaces. A request's cost follows its attempts when one of them comes in late.
- * @param events up to some thousands; each kind of row is one statement whatever their number.
+ * `abandoned` attempt, which its real closure replaces. A request's cost follows its attempts when one of them comes in late. When a row was
+ * made is read from its id, whatever the event says.
+ * @param told up to some thousands; each kind of row is one statement whatever their number.
  * @throws GatewayError `unavailable` when the database is down; an error of which `isDataError` is true when it refuses a row.
  */
-export async function insertUsage(db: Db, events: readonly UsageEvent[]): Promise<InsertedUsage> {
+export async function insertUsage(db: Db, told: readonly UsageEvent[]): Promise<InsertedUsage> {
+  const events = asTheirIdsSay(told);
   const batch: Batch = { logs: distinctLogs(events), attempts: distinctAttempts(events) };
   if (batch.logs.length + batch.attempts.length === 0) return { logs: 0, attempts: 0, spent: [] };
   const times = [...batch.logs, ...batch.attempts].map((row) => row.createdAt);

@@ -40,7 +40,7 @@ export function openAttempt({ requestId, number, provider, model, request, limit
   const createdAt = Date.now();
   const tokens: TokenBuckets = { ...NO_TOKENS, uncachedInput: estimateInput(request) };
   return {
-    id: newAttemptId(),
+    id: newAttemptId(createdAt),
     requestId,
     createdAt,
     number,

@@ -1,6 +1,7 @@
 /** Vendors that answer requests and keep their own books, beside the gateway's own way from a call to its usage event. */
 import type { RequestHead } from '@llm-gateway/queue';
 import {
+  newAttemptId,
   newRequestId,
   NO_TOKENS,
   ProviderError,
@@ -102,7 +103,9 @@ export class StandInVendors {
   #open(head: RequestHead, vendor: Vendor, number: number): UsageAttempt {
     const call = { requestId: head.id, number, provider: CONFIGS[vendor], model: 'm', limiterMs: 0, worker: 'w' };
     this.calls++;
-    return { ...openAttempt({ ...call, request: request({ prompt: 'four'.repeat(50) }) }), createdAt: head.createdAt + number };
+    const createdAt = head.createdAt + number;
+    const open = openAttempt({ ...call, request: request({ prompt: 'four'.repeat(50) }) });
+    return { ...open, id: newAttemptId(createdAt), createdAt };
   }
 
   #answered(open: UsageAttempt, vendor: Vendor, seed: number): UsageAttempt {
@@ -140,7 +143,7 @@ export class StandInVendors {
     // Not in order: events of one moment come from many processes.
     const createdAt = this.from + Math.floor(((number * 7_919) % 20_000) * (this.lastingMs / 20_000));
     const head: RequestHead = {
-      id: newRequestId(),
+      id: newRequestId(createdAt),
       createdAt,
       deadline: createdAt + 60_000,
       service: ['seo', 'billing', 'chat'][number % 3] ?? '',

@@ -22,16 +22,15 @@ export const SUMS = [
 export type Sum = (typeof SUMS)[number];
 
 /**
- * A request and its calls are at most this apart: calls are made within minutes of the arrival, the rest allows for clocks that differ.
- * Nothing is looked for further away, which spares looking into every month.
+ * A request and its calls are at most this apart: no call is made after its request's deadline, ten minutes after the arrival, and the rest
+ * allows for clocks that differ. No row is further away (see `asTheirIdsSay`), and nothing is looked for there: all calls from one margin to
+ * the other are read at a range's ends.
  */
-export const REQUEST_MARGIN_MS = 86_400_000;
-/** A call is never made before its request arrives: this much is for clocks that differ. All calls from here on are read at a range's ends. */
-const CLOCKS_MARGIN_MS = 3_600_000;
+export const REQUEST_MARGIN_MS = 3_600_000;
 
 /** @returns a condition that the calls of requests meet which arrived in the span. */
 export const callsNear = ({ from, to }: { from: Date; to: Date }, column: Prisma.Sql): Prisma.Sql => {
-  const [first, last] = [new Date(from.getTime() - CLOCKS_MARGIN_MS), new Date(to.getTime() + REQUEST_MARGIN_MS)];
+  const [first, last] = [new Date(from.getTime() - REQUEST_MARGIN_MS), new Date(to.getTime() + REQUEST_MARGIN_MS)];
   return Prisma.sql`${column} BETWEEN ${first} AND ${last}`;
 };
 
