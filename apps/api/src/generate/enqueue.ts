@@ -24,7 +24,11 @@ async function enqueue(deps: GenerateDeps, request: GenerateRequest, { head, can
     cause,
   });
   deps.pulse.noteSilence(cause);
-  if (queued.status === 'rejected' && wasNotCarriedOut(queued.reason)) throw new NotQueued(error);
+  if (queued.status === 'rejected' && wasNotCarriedOut(queued.reason)) {
+    // Registered all the same, perhaps: then it would be ended as one that nobody has ended, after it was carried out in another way.
+    void deps.store.forgetUnfinished(head.id).catch(() => undefined);
+    throw new NotQueued(error);
+  }
   // Where somebody may come back for the result, by key or id, it is worth its call.
   if (head.cancellable) void cancelGhost(deps, head);
   throw error;

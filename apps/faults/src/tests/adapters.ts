@@ -1,10 +1,9 @@
 /** Each vendor's SDK against a vendor that never ends, or that ends in every wrong way: 200 calls each. */
-import { createServer as createTlsServer } from 'node:tls';
-import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { once } from 'node:events';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { startFaultProxy, startUpstream, type Upstream, type UpstreamAnswer } from '@llm-gateway/local-services';
+import { startUpstream, type Upstream, type UpstreamAnswer } from '@llm-gateway/local-services';
 import { PROVIDER_TYPES, type ProviderType } from '@llm-gateway/shared';
 import type { FaultTest, TestContext } from '../fault-test.js';
 import { openFiles } from '../rig/proc.js';
@@ -141,10 +140,15 @@ interface Listener {
   stop(): Promise<void>;
 }
 
-async function listen(server: Server, sockets: Set<Socket>): Promise<Listener> {
-  server.on('connection', (socket) => {
-    sockets.add(socket.on('error', () => undefined));
+/** Takes connections, and says to each what `speak` says. */
+async function listen(speak: (socket: Socket) => void): Promise<Listener> {
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    // Read, or the end of the other side would never be seen.
+    socket.resume().on('error', () => undefined);
     socket.on('close', () => sockets.delete(socket));
+    speak(socket);
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -156,23 +160,15 @@ async function listen(server: Server, sockets: Set<Socket>): Promise<Listener> {
   return { port: (server.address() as AddressInfo).port, stop };
 }
 
-/** Takes connections, and never says a word. */
-const silentTls = (): Promise<Listener> => listen(createServer(), new Set());
+const silentTls = (): Promise<Listener> => listen(() => undefined);
 
-/** Says what it has to say about a handshake one byte at a time. */
-async function slowTls(): Promise<Listener> {
-  const server = await listen(
-    createTlsServer().on('tlsClientError', () => undefined),
-    new Set(),
-  );
-  const proxy = await startFaultProxy(server.port);
-  proxy.set({ replies: { drip: { bytes: 1, everyMs: 200 } } });
-  const stop = async (): Promise<void> => {
-    await proxy.stop();
-    await server.stop();
-  };
-  return { port: proxy.port, stop };
-}
+/** The beginning of a handshake message of 16 KB, and then a byte of it now and then. */
+const slowTls = (): Promise<Listener> =>
+  listen((socket) => {
+    socket.write(Buffer.from([0x16, 0x03, 0x03, 0x40, 0x00, 0x02, 0x00, 0x3f, 0xfc, 0x03, 0x03]));
+    const drip = setInterval(() => socket.write(Buffer.alloc(1)), 200);
+    socket.on('close', () => clearInterval(drip));
+  });
 
 /** @returns what is left in the heap of this process after a collection, in MB. */
 function liveHeap(): number {

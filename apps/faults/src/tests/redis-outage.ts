@@ -1,5 +1,6 @@
 /** Redis dead, frozen, empty, full, or forgetful. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { settled } from '../books/unsettled.js';
 import type { FaultTest, TestContext } from '../fault-test.js';
 import type { Entry } from '../load/client.js';
 import { atOnce, steadily } from '../load/load.js';
@@ -217,6 +218,8 @@ const full: FaultTest = {
     findings.holds('another is answered or told 503', [200, 503].includes(miss.status), `${miss.status} ${miss.mode ?? ''}`);
     findings.atMost('ms until then', miss.ms, SWITCH_MS);
     findings.exactly('answered afterwards', after.filter((entry) => entry.status === 200).length, 20);
+    // One that was carried out without Redis must not wait there to be given up.
+    findings.tell('s until nothing was unfinished', (await settled(rig, 5_000)) / 1_000);
   },
 };
 
