@@ -1,6 +1,5 @@
 /** A whole gateway for a test: real PostgreSQL and Redis, stand-in vendors, API and worker replicas as the processes that users run. */
 import { join } from 'node:path';
-import { Redis as RedisClient } from 'ioredis';
 import pg from 'pg';
 import {
   createTestDatabase,
@@ -15,14 +14,7 @@ import {
   type Upstream,
 } from '@llm-gateway/local-services';
 import { migrate } from '@llm-gateway/db';
-import {
-  allShards,
-  PROVIDER_TYPES,
-  type ErrorCode,
-  type GenerateInput,
-  type GenerateResult,
-  type ProviderType,
-} from '@llm-gateway/shared';
+import { PROVIDER_TYPES, type ErrorCode, type GenerateInput, type GenerateResult, type ProviderType } from '@llm-gateway/shared';
 
 export const SERVICE_KEY = 'test-service-key-0123456789';
 export const ADMIN_KEY = 'test-admin-key-0123456789';
@@ -60,6 +52,7 @@ export class Cluster {
   readonly sql: pg.Pool;
   readonly #env: Record<string, string>;
   readonly #dropDatabase: () => Promise<void>;
+  #countedSince = new Date(0);
 
   private constructor(parts: { upstream: Upstream; redis: Redis; env: Record<string, string>; drop: () => Promise<void> }) {
     this.upstream = parts.upstream;
@@ -186,19 +179,22 @@ export class Cluster {
     return (await this.sql.query<T>(sql, values)).rows;
   }
 
-  /** Waits until the usage rows have come through the stream. @returns how many there are. */
+  /** Waits until the usage rows have come through the stream. @returns how many there are of requests since {@link forgetRows}. */
   async settledRows(table: 'llm_usage_logs' | 'llm_usage_attempts', expected: number, withinMs = 15_000): Promise<number> {
-    const count = async () => Number((await this.rows<{ n: string }>(`SELECT count(*) AS n FROM ${table}`))[0]?.n);
+    const count = async () =>
+      Number(
+        (await this.rows<{ n: string }>(`SELECT count(*) AS n FROM ${table} WHERE created_at >= $1`, [this.#countedSince]))[0]?.n,
+      );
     await until(async () => (await count()) >= expected, withinMs).catch(() => undefined);
     return count();
   }
 
-  /** Deletes the usage rows, with those that are still on their way to the database. */
-  async forgetRows(): Promise<void> {
-    const redis = new RedisClient(this.redis.url);
-    const onTheirWay = () => Promise.all(allShards().map((shard) => redis.xlen(`lgw:${shard}:usage`)));
-    await until(async () => (await onTheirWay()).every((length) => length === 0), 15_000).finally(() => redis.disconnect());
-    await this.sql.query('DELETE FROM llm_usage_attempts; DELETE FROM llm_usage_logs');
+  /**
+   * Counts no rows of what came before. They are not deleted: on a busy machine a second writer may have taken over a batch whose first writer
+   * was slow, and would write deleted rows once more.
+   */
+  forgetRows(): void {
+    this.#countedSince = new Date();
   }
 
   async stop(): Promise<void> {

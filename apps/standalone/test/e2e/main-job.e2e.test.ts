@@ -10,9 +10,9 @@ beforeAll(async () => {
   await cluster.lanesServed(PROVIDER_TYPES.map((type) => `${type}-main`));
 }, 60_000);
 afterAll(() => cluster.stop(), 60_000);
-beforeEach(async () => {
+beforeEach(() => {
   cluster.upstream.reset();
-  await cluster.forgetRows();
+  cluster.forgetRows();
 });
 
 describe('a generate call', () => {
@@ -105,7 +105,6 @@ describe('an Idempotency-Key', () => {
     expect(other.body.error?.code).toBe('idempotency_conflict');
     expect(other.status).toBe(422);
     expect(cluster.upstream.counts.total).toBe(1);
-    // Or it would come in during the next test.
     expect(await cluster.settledRows('llm_usage_logs', 1)).toBe(1);
   });
 });
