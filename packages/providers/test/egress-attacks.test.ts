@@ -126,23 +126,39 @@ function pretending(...answers: string[]): typeof lookup {
 }
 
 describe('a public name', () => {
-  const reach = (resolve: typeof lookup, host: string) =>
-    request(`http://${host}:${port}/`, { dispatcher: guardedAgent(NOTHING, resolve) });
+  const reach = (resolve: typeof lookup, host: string, { scheme = 'https', rules = NOTHING } = {}) =>
+    request(`${scheme}://${host}:${port}/`, { dispatcher: guardedAgent(rules, resolve) });
 
   it.each(['127.0.0.1', '::1', '::ffff:127.0.0.1', '169.254.169.254', '10.0.0.1', 'fd00::1'])(
     'that resolves to %s, as nip.io would, passes when it is saved and is refused at the connection',
     async (address) => {
       const host = `${address.replace(/[:.]+/g, '-')}.nip.io`;
-      expect(checkBaseUrl(`http://${host}:${port}/`, NOTHING)).toBeNull();
-      await expect(reach(pretending(address), host)).rejects.toThrow(/not on the egress allow list/);
+      expect(checkBaseUrl(`https://${host}:${port}/`, NOTHING)).toBeNull();
+      for (const scheme of ['https', 'http'])
+        await expect(reach(pretending(address), host, { scheme })).rejects.toThrow(/not on the egress allow list/);
       expect(hits).toBe(0);
     },
   );
 
   it('that is rebound after the first look is refused at the next connection: the address checked is the address called', async () => {
     const hostile = pretending('192.0.2.1', '127.0.0.1');
-    for (let n = 0; n < 3; n++) await expect(reach(hostile, 'rebind.example')).rejects.toThrow(/not on the egress allow list/);
+    await expect(reach(hostile, 'rebind.example')).rejects.toThrow(/not on the egress allow list/);
+    for (const scheme of ['https', 'http', 'https'])
+      await expect(reach(hostile, 'rebind.example', { scheme })).rejects.toThrow(/not on the egress allow list/);
     expect(hits).toBe(0);
+  });
+
+  it('is sent nothing in clear text, be it that a range is allowed in which it says to lie when it is saved', async () => {
+    const rules = parseEgressAllow('127.0.0.0/8');
+    expect(checkBaseUrl('http://public.example', rules)).toBeNull();
+    await expect(reach(pretending('203.0.113.7', '8.8.8.8'), 'public.example', { scheme: 'http', rules })).rejects.toThrow(
+      /plain http goes nowhere else/,
+    );
+    await expect(reach(pretending('8.8.8.8'), 'public.example', { scheme: 'http', rules })).rejects.toThrow(
+      /plain http goes nowhere else/,
+    );
+    await reach(pretending('127.0.0.1'), 'inside.example', { scheme: 'http', rules }).catch(() => undefined);
+    expect(hits).toBe(1);
   });
 });
 

@@ -10,7 +10,7 @@ const NOTHING = parseEgressAllow('');
 describe('a base URL', () => {
   it.each([
     'https://api.openai.com/v1',
-    'http://example.com',
+    'https://example.com',
     'https://8.8.8.8',
     'https://[2606:4700::1111]/v1',
     'https://1.1.1.1.:8443',
@@ -53,6 +53,20 @@ describe('a base URL', () => {
   ])('with the host %s is refused unless it is allowed', (host) => {
     expect(checkBaseUrl(`http://${host}/v1`, NOTHING)).toMatch(/not on the egress allow list/);
     expect(checkBaseUrl(`http://${host}/v1`, parseEgressAllow(allowing(host)))).toBeNull();
+  });
+
+  it.each(['http://example.com', 'http://8.8.8.8', 'http://[2606:4700::1111]/v1'])(
+    '%s is in clear text, and taken only where the operator lists its host',
+    (url) => {
+      const { hostname } = new URL(url);
+      expect(checkBaseUrl(url, NOTHING)).toMatch(/must begin with https:\/\/: plain http/);
+      expect(checkBaseUrl(url, parseEgressAllow(`localhost,${hostname}`))).toBeNull();
+    },
+  );
+
+  it('in clear text may be of a name whose address only the connection can tell', () => {
+    expect(checkBaseUrl('http://ollama.internal', parseEgressAllow('10.0.0.0/8'))).toBeNull();
+    expect(checkBaseUrl('http://8.8.8.8', parseEgressAllow('10.0.0.0/8'))).toMatch(/https/);
   });
 
   it.each([
@@ -101,7 +115,9 @@ describe('a call', () => {
     const server = await startVendor(answering(200, {}));
     // Straight to the agent, as a name server that changes its answer after the check of the URL would.
     const connecting = request(server.url.replace('127.0.0.1', 'localhost'), { dispatcher: agentFor(NOTHING) });
-    await expect(connecting).rejects.toThrow('localhost resolves to an address that is not on the egress allow list');
+    await expect(connecting).rejects.toThrow(
+      'localhost resolves to an address that is not on the egress allow list, and plain http goes nowhere else',
+    );
     expect(server.open()).toBe(0);
     await server.stop();
   });

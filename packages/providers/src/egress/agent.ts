@@ -1,8 +1,8 @@
 /** The one HTTP agent per set of egress rules. Its DNS lookup is the guard that a rebinding name server cannot pass. */
-import { lookup, type LookupAddress } from 'node:dns';
+import { lookup } from 'node:dns';
 import { isIP, type LookupFunction } from 'node:net';
 import { Agent, buildConnector } from 'undici';
-import { isAddressAllowed, type EgressRules } from './rules.js';
+import { isAddressAllowed, isAddressListed, type AddressRule, type EgressRules } from './rules.js';
 
 export const MAX_RESPONSE_BYTES = 10_000_000;
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -38,29 +38,36 @@ export function guardedAgent(rules: EgressRules, resolve: typeof lookup): Agent 
 
 /** An address in the URL itself is never looked up, so it is checked here: at every connection, whoever checked the URL before. */
 function guardedConnector(rules: EgressRules, resolve: typeof lookup): buildConnector.connector {
-  const connect = buildConnector({ timeout: CONNECT_TIMEOUT_MS, lookup: guardedLookup(rules, resolve) });
-  return (options, callback) => {
-    const host = options.hostname.replace(/^\[|\]$/g, '');
-    const refused = isIP(host) > 0 && !rules.hosts.has(host) && !isAddressAllowed(host, rules);
-    if (refused) callback(new EgressRefusedError(`${host} is not a public address and is not on the egress allow list`), null);
-    else connect(options, callback);
+  const connectorFor = (isAllowed: AddressRule): buildConnector.connector => {
+    const connect = buildConnector({ timeout: CONNECT_TIMEOUT_MS, lookup: guardedLookup(rules, resolve, isAllowed) });
+    return (options, callback) => {
+      const host = options.hostname.replace(/^\[|\]$/g, '');
+      const refused = isIP(host) > 0 && !rules.hosts.has(host) && !isAllowed(host, rules);
+      if (refused) callback(new EgressRefusedError(`${host} ${REASONS.get(isAllowed)}`), null);
+      else connect(options, callback);
+    };
   };
+  const [secure, plain] = [connectorFor(isAddressAllowed), connectorFor(isAddressListed)];
+  return (options, callback) => (options.protocol === 'https:' ? secure : plain)(options, callback);
 }
 
-function guardedLookup(rules: EgressRules, resolve: typeof lookup): LookupFunction {
+const REASONS: ReadonlyMap<AddressRule, string> = new Map([
+  [isAddressAllowed, 'is not a public address and is not on the egress allow list'],
+  [isAddressListed, 'is not on the egress allow list, and plain http goes nowhere else'],
+]);
+
+function guardedLookup(rules: EgressRules, resolve: typeof lookup, isAllowed: AddressRule): LookupFunction {
   return (hostname, options, callback) => {
     resolve(hostname, { ...options, all: true }, (error, found) => {
       if (error) {
         callback(error, '');
         return;
       }
-      const [first, ...others] = rules.hosts.has(hostname) ? found : allowedAmong(found, rules);
-      if (!first) callback(new EgressRefusedError(`${hostname} resolves to an address that is not on the egress allow list`), '');
+      const allowed = rules.hosts.has(hostname) ? found : found.filter(({ address }) => isAllowed(address, rules));
+      const [first, ...others] = allowed;
+      if (!first) callback(new EgressRefusedError(`${hostname} resolves to an address that ${REASONS.get(isAllowed)}`), '');
       else if (options.all) callback(null, [first, ...others]);
       else callback(null, first.address, first.family);
     });
   };
 }
-
-const allowedAmong = (found: LookupAddress[], rules: EgressRules) =>
-  found.filter(({ address }) => isAddressAllowed(address, rules));

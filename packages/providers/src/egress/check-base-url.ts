@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { isAddressAllowed, type EgressRules } from './rules.js';
+import { isAddressAllowed, isAddressListed, type EgressRules } from './rules.js';
 
 /**
  * Whether calls may be sent to a base URL. The URL parser has by then turned `2130706433`, `0x7f.1` and the like into plain
@@ -27,9 +27,15 @@ export function refusal(field: string, url: string, rules: EgressRules): string 
   const host = hostOf(parsed);
   if (rules.hosts.has(host)) return null;
   const address = isIP(host) > 0 ? host : addressOfLocalName(host);
-  if (address === null || isAddressAllowed(address, rules)) return null;
-  return `${field} points to ${host}, which is not a public address and is not on the egress allow list`;
+  if (address !== null && !isAddressAllowed(address, rules))
+    return `${field} points to ${host}, which is not a public address and is not on the egress allow list`;
+  if (parsed.protocol === 'https:' || mayBePlain(address, rules)) return null;
+  return `${field} must begin with https://: plain http goes only to what is on the egress allow list`;
 }
+
+/** Of a name only the connection can tell, and only where there are ranges that it might lie in. */
+const mayBePlain = (address: string | null, rules: EgressRules): boolean =>
+  address === null ? rules.addresses.rules.length > 0 : isAddressListed(address, rules);
 
 /** @returns the host as it is compared with the rules: no brackets, no root dot. */
 const hostOf = (url: URL): string => url.hostname.replace(/^\[|\]$/g, '').replace(/\.+$/, '');

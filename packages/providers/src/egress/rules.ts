@@ -65,9 +65,16 @@ function hostName(entry: string): string {
 }
 
 /** @param address a literal IPv4 or IPv6 address, without brackets. */
-export function isAddressAllowed(address: string, rules: EgressRules): boolean {
+export const isAddressAllowed: AddressRule = (address, rules) => isIn(address, rules.addresses) || isPublic(address);
+
+/** Plain http shows keys and prompts to everybody on the way: it goes where the operator has said, and nowhere else. */
+export const isAddressListed: AddressRule = (address, rules) => isIn(address, rules.addresses);
+
+export type AddressRule = (address: string, rules: EgressRules) => boolean;
+
+const isPublic = (address: string): boolean => isIP(address) > 0 && !isIn(address, notPublic);
+
+function isIn(address: string, list: BlockList): boolean {
   const version = isIP(address);
-  if (version === 0) return false;
-  const family = version === 4 ? 'ipv4' : 'ipv6';
-  return !notPublic.check(address, family) || rules.addresses.check(address, family);
+  return version > 0 && list.check(address, version === 4 ? 'ipv4' : 'ipv6');
 }
