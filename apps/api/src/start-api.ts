@@ -9,7 +9,7 @@ import { environmentKeys } from './auth/environment-keys.js';
 import { KeyRate } from './auth/key-rate.js';
 import { tokensOf } from './auth/jwt/tokens.js';
 import { StoredKeys } from './auth/stored-keys.js';
-import { composeReplica } from './compose.js';
+import { composeReplica, type Replica } from './compose.js';
 import type { Deps } from './deps.js';
 import type { Env } from './env.js';
 import { serve } from './server.js';
@@ -36,7 +36,7 @@ export async function startApi(env: Env, logger: Logger): Promise<RunningApi> {
   const clock = new ClockWatch({ redis, logger });
   clock.start();
   const { metricsSources: sources } = replica;
-  const render = () => renderMetrics({ ...sources, own: () => ({ ...sources.own?.(), ...clock.figure }) });
+  const render = () => renderMetrics({ ...sources, own: () => ({ ...sources.own?.(), ...clock.figure, ...ageOf(config) }) });
   const metrics = env.METRICS_TOKEN === undefined ? null : { token: env.METRICS_TOKEN, render };
   if (metrics) addProcessMetrics();
   const deps: Deps = {
@@ -81,6 +81,13 @@ export async function startApi(env: Env, logger: Logger): Promise<RunningApi> {
     throw error;
   }
 }
+
+const ageOf = ({ unconfirmedMs }: Pick<Replica['config'], 'unconfirmedMs'>) => ({
+  config_unconfirmed_seconds: {
+    help: 'For how long PostgreSQL has not confirmed the configuration of this process, its keys included',
+    value: unconfirmedMs / 1_000,
+  },
+});
 
 /** A listener for metrics alone, where one is asked for. */
 async function listenForMetrics(env: Env, render: () => Promise<string>, logger: Logger): Promise<MetricsListener | null> {

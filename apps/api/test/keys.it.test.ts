@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { startRedis } from '@llm-gateway/local-services';
+import { startFaultProxy, startRedis } from '@llm-gateway/local-services';
 import pg from 'pg';
 import { takeDatabaseAway } from './support/database-away.js';
 import { eventually } from './support/eventually.js';
@@ -257,6 +257,27 @@ describe('with something down', () => {
     }
     await eventually(() => remove(id), ({ status }) => status === 204); // prettier-ignore
     await eventually(() => tryKey(key, other), (status) => status === 401); // prettier-ignore
+  });
+
+  it('PostgreSQL for one replica alone: what is revoked elsewhere is refused there as well, within two seconds', async () => {
+    const { key, id } = await makeKey();
+    const url = new URL(api.database.url);
+    const proxy = await startFaultProxy(Number(url.port));
+    url.port = String(proxy.port);
+    const cutOff = await api.replica({ DATABASE_URL: url.href });
+    expect(await tryKey(key, cutOff)).toBe(LET_IN);
+    proxy.set({ refuse: true });
+    proxy.reset();
+    await eventually(() => cutOff.call('GET', '/api/v1/keys'), ({ status }) => status === 503); // prettier-ignore
+    expect(await tryKey(key, cutOff)).toBe(LET_IN);
+    const turned = await rotate(id, 0);
+    const refused = async (old: string) => [401, 503].includes(await tryKey(old, cutOff));
+    await eventually(() => refused(key), (is) => is, 2_000); // prettier-ignore
+    expect(await tryKey(turned.key, cutOff)).toBe(LET_IN);
+    expect((await remove(id)).status).toBe(204);
+    await eventually(() => refused(turned.key), (is) => is, 2_000); // prettier-ignore
+    await cutOff.stop();
+    await proxy.stop();
   });
 
   it('the encryption key: callers get 503, and environment keys their way in', async () => {

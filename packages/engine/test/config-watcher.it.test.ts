@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { closeDatabase, migrate, openDatabase, type Db } from '@llm-gateway/db';
-import { createTestDatabase } from '@llm-gateway/local-services';
+import { actingAsSystem, closeDatabase, createBudget, migrate, openDatabase, type BudgetInput, type Db } from '@llm-gateway/db';
+import { createTestDatabase, startFaultProxy, type ProxyFaults } from '@llm-gateway/local-services';
 import { readConfigMirror, writeConfigMirror, type Redis } from '@llm-gateway/queue';
 import type { ConfigSnapshot } from '@llm-gateway/shared';
 import { ConfigWatcher } from '../src/index.js';
@@ -38,6 +38,16 @@ async function unreachable(): Promise<Db> {
 
 const MIRRORED: ConfigSnapshot = { version: 7, providers: [providerConfig()], overrides: [], budgets: [], unreadable: [] };
 
+const BUDGET: BudgetInput = {
+  scope: 'all',
+  customerId: null,
+  service: null,
+  window: 'day',
+  softLimitNanoUsd: 5,
+  hardLimitNanoUsd: null,
+  webhookUrl: null,
+};
+
 describe('without PostgreSQL, the configuration', () => {
   it('is the one mirrored in Redis, from the start', async () => {
     await writeConfigMirror(redis, MIRRORED);
@@ -57,6 +67,46 @@ describe('without PostgreSQL, the configuration', () => {
   });
 });
 
+describe('cut off from PostgreSQL after its start, the configuration', () => {
+  it.each<[string, ProxyFaults]>([
+    ['refuses', { refuse: true }],
+    ['is silent', { requests: { hold: true } }],
+  ])(
+    'follows what the others have read there, within two seconds, where the database %s',
+    async (_how, faults) => {
+      const database = await createTestDatabase();
+      await migrate(database.url);
+      const url = new URL(database.url);
+      const proxy = await startFaultProxy(Number(url.port));
+      url.port = String(proxy.port);
+      const [near, far] = [openDatabase(database.url), openDatabase(url.href, { statementTimeoutMs: 1_000 })];
+      closers.push(
+        async () => {
+          proxy.clear();
+          await Promise.all([closeDatabase(near), closeDatabase(far)]);
+          await proxy.stop();
+        },
+        () => database.drop(),
+      );
+      const [{ watcher: others }, { watcher: mine, seen }] = [await watcherOn(near), await watcherOn(far)];
+      proxy.set(faults);
+      if (faults.refuse) proxy.reset();
+      await until(() => mine.unconfirmedMs > 2_000);
+      await createBudget(actingAsSystem(near), BUDGET);
+      await others.changed();
+      await until(() => mine.current().budgets.length === 1, 2_000);
+
+      // A mirror that falls behind takes nothing back.
+      const { version } = mine.current();
+      await writeConfigMirror(redis, { ...mine.current(), version: version - 1, budgets: [] }, version);
+      const silentMs = mine.unconfirmedMs;
+      await until(() => mine.unconfirmedMs > silentMs + 1_500);
+      expect(seen.at(-1)?.budgets).toHaveLength(1);
+    },
+    30_000,
+  );
+});
+
 describe('with PostgreSQL, the configuration', () => {
   it('is the one of the database, whatever the mirror says, and is mirrored', async () => {
     const database = await createTestDatabase();
@@ -70,5 +120,20 @@ describe('with PostgreSQL, the configuration', () => {
     const { watcher } = await watcherOn(db);
     expect(watcher.current().providers).toEqual([]);
     await until(async () => (await readConfigMirror(redis))?.version === watcher.current().version);
+  });
+
+  it('takes the place of a mirror that is newer by its number and not of this database', async () => {
+    const database = await createTestDatabase();
+    await migrate(database.url);
+    const db = openDatabase(database.url);
+    closers.push(
+      () => closeDatabase(db),
+      () => database.drop(),
+    );
+    await writeConfigMirror(redis, { ...MIRRORED, version: 500 });
+    const { watcher } = await watcherOn(db);
+    expect(watcher.current().providers).toEqual([]);
+    await until(async () => (await readConfigMirror(redis))?.version === watcher.current().version);
+    expect((await readConfigMirror(redis))?.providers).toEqual([]);
   });
 });

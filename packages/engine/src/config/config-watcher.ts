@@ -5,6 +5,10 @@ import type { ConfigSnapshot, Logger } from '@llm-gateway/shared';
 
 /** The notice over Redis is quick but can be missed; this look at the version cannot. */
 const POLL_MS = 1_000;
+/** A database that has not answered for so long may be out of reach for this process alone: others may change what stands in it. */
+const SILENT_MS = 1_500;
+/** With Redis silent as well, this is when it is said that what was revoked meanwhile is not known here. */
+const BLIND_MS = 60_000;
 
 export interface ConfigWatcherOptions {
   db: Db;
@@ -20,7 +24,9 @@ export class ConfigWatcher {
   #timer: NodeJS.Timeout | undefined;
   #polling = false;
   #reported = false;
+  #reportedBlind = false;
   #confirmedAt = 0;
+  readonly #startedAt = Date.now();
   readonly #listeners: ((snapshot: ConfigSnapshot) => void)[] = [];
   readonly #options: ConfigWatcherOptions;
 
@@ -30,12 +36,18 @@ export class ConfigWatcher {
 
   /** Loads once, then watches. Resolves also where nothing could be loaded yet: {@link loaded} tells. */
   async start(): Promise<void> {
-    onConfigChange(this.#options.subscriber, () => void this.#reload());
+    onConfigChange(this.#options.subscriber, () => {
+      void this.#reload();
+      void this.#followMirror();
+    });
     // A mirror that missed a change while Redis was away would bring revoked keys back.
     this.#options.subscriber.on('ready', () => void this.#reload());
     await this.#reload();
     if (!this.loaded) await this.#loadMirror();
-    this.#timer = setInterval(() => void this.#poll(), POLL_MS);
+    this.#timer = setInterval(() => {
+      void this.#poll();
+      void this.#followMirror();
+    }, POLL_MS);
     this.#timer.unref();
   }
 
@@ -51,6 +63,11 @@ export class ConfigWatcher {
   /** Epoch ms; 0: never. Every change that was committed before it is in {@link current}. */
   get confirmedAt(): number {
     return this.#confirmedAt;
+  }
+
+  /** For how long the database has not said that {@link current} is the configuration. */
+  get unconfirmedMs(): number {
+    return Date.now() - Math.max(this.#confirmedAt, this.#startedAt);
   }
 
   current(): ConfigSnapshot {
@@ -90,7 +107,6 @@ export class ConfigWatcher {
       this.#reported = false;
     } catch (error) {
       this.#report(error);
-      if (!this.loaded) await this.#loadMirror();
     } finally {
       this.#polling = false;
     }
@@ -114,7 +130,7 @@ export class ConfigWatcher {
         const snapshot = await loadSnapshot(this.#options.db);
         if (snapshot.version !== this.#snapshot.version) this.#adopt(snapshot);
         this.#confirmedAt = askedAt;
-        void writeConfigMirror(this.#options.redis, snapshot).catch(() => undefined);
+        void this.#mirror(snapshot).catch(() => undefined);
       } catch (error) {
         this.#report(error);
       }
@@ -122,14 +138,39 @@ export class ConfigWatcher {
     } while (this.#again);
   }
 
-  async #loadMirror(): Promise<void> {
-    const mirror = await readConfigMirror(this.#options.redis).catch(() => null);
-    if (!mirror) return;
+  async #mirror(snapshot: ConfigSnapshot): Promise<void> {
+    const { db, redis } = this.#options;
+    const newer = await writeConfigMirror(redis, snapshot);
+    // Newer than the database itself: left behind by one that was there before, or before a backup was restored. It would bring back what is gone.
+    if (newer !== null && (await configVersion(db)) < newer) await writeConfigMirror(redis, snapshot, newer);
+  }
+
+  /** While the database is silent, what other processes have read there: above all which keys are revoked. */
+  async #followMirror(): Promise<void> {
+    const silentMs = this.unconfirmedMs;
+    if (silentMs < SILENT_MS) {
+      this.#reportedBlind = false;
+      return;
+    }
+    if ((await this.#loadMirror()) || silentMs < BLIND_MS || this.#reportedBlind) return;
+    this.#reportedBlind = true;
+    this.#options.logger.error(
+      { silentMs },
+      'neither PostgreSQL nor Redis can be reached: changes, revoked keys among them, are not known here until one of them is back',
+    );
+  }
+
+  /** @returns false where Redis cannot be asked. */
+  async #loadMirror(): Promise<boolean> {
+    const mirror = await readConfigMirror(this.#options.redis, this.#snapshot.version).catch(() => undefined);
+    // It may have been loaded from the database meanwhile.
+    if (!mirror || mirror.version <= this.#snapshot.version) return mirror !== undefined;
     this.#options.logger.warn(
       { version: mirror.version },
-      'the database cannot be reached, using the configuration mirrored in redis',
+      'the database does not answer in time, using the configuration mirrored in redis',
     );
     this.#adopt(mirror);
+    return true;
   }
 
   #adopt(snapshot: ConfigSnapshot): void {
