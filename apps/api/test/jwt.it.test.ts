@@ -3,6 +3,8 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { exportJWK, exportSPKI, generateKeyPair, SignJWT, type JWTPayload } from 'jose';
+import { Browser } from './support/browser.js';
+import { eventually } from './support/eventually.js';
 import { startTestApi, type Replica, type TestApi } from './support/test-api.js';
 
 const ISSUER = 'https://login.example.com/';
@@ -34,6 +36,9 @@ afterAll(async () => {
   await new Promise((resolve) => server.close(resolve));
 });
 const jwksUrl = () => `http://127.0.0.1:${(server.address() as AddressInfo).port}/keys`;
+
+/** Of clocks that differ, as in auth/jwt/tokens.ts. */
+const CLOCK_TOLERANCE_SECONDS = 5;
 
 const now = () => Math.floor(Date.now() / 1_000);
 const sound = (): JWTPayload => ({ iss: ISSUER, aud: AUDIENCE, sub: 'alice', exp: now() + 60, scope: 'generate read' });
@@ -85,6 +90,35 @@ describe('a token', () => {
     expect(up.status).toBe(403);
     const { body } = await api.call('GET', `/api/v1/audit?target=key&target_id=${made.body.id}`);
     expect(body.data).toEqual([expect.objectContaining({ key_id: 'jwt:alice', action: 'key.create' })]);
+  });
+});
+
+describe('signing in to the pages for administrators with a token', () => {
+  const admin = (claims: JWTPayload = {}) => sign({ ...sound(), scope: 'admin', ...claims });
+
+  it('opens them on every replica, on record under its subject, and ends with the token', async () => {
+    const other = await api.replica();
+    const browser = new Browser(api.url);
+    expect((await browser.signIn(await admin({ exp: now() + 8 - CLOCK_TOLERANCE_SECONDS }))).status).toBe(303);
+    for (const at of [browser, browser.at(other.url)]) expect((await at.get('/admin')).text).toContain('Signed in as jwt:alice');
+    const { body } = await api.call('GET', '/api/v1/audit?action=admin.login&key_id=jwt:alice');
+    expect(body.data).toMatchObject([{ target: 'admin_session', target_id: 'jwt:alice' }]);
+    for (const at of [browser, browser.at(other.url)])
+      await eventually(() => at.get('/admin'), ({ status }) => status === 303, 15_000); // prettier-ignore
+  });
+
+  it.each<[string, number, JWTPayload]>([
+    ['without the scope', 403, { scope: 'generate read' }],
+    ['that is bound to a service', 403, { service: 'billing' }],
+    ['that is bound to a customer', 403, { customer_id: 'acme' }],
+    ['for another audience', 401, { aud: 'another-service' }],
+    ['that has expired', 401, { exp: now() - 30 }],
+  ])('is refused to one %s', async (_what, status, claims) => {
+    const browser = new Browser(api.url);
+    const token = await admin(claims);
+    const answer = await browser.signIn(token);
+    expect([answer.status, browser.cookies.has('lgw_admin')]).toEqual([status, false]);
+    expect(answer.text).not.toContain(token.slice(-40));
   });
 });
 
