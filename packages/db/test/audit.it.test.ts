@@ -111,14 +111,18 @@ describe('the audit log', () => {
     expect(await fixture.sql('SELECT priority FROM llm_provider_configs')).toEqual([{ priority: 10 }]);
   });
 
-  it.each(['UPDATE llm_audit_logs SET key_id = NULL', 'DELETE FROM llm_audit_logs', 'TRUNCATE llm_audit_logs'])(
-    'is append-only: PostgreSQL refuses %s',
-    async (statement) => {
-      await createProvider(fixture.db, keys, sampleProvider());
-      await expect(fixture.sql(statement)).rejects.toThrow('the audit log is append-only');
-      expect(await log({ from: since })).toHaveLength(1);
-    },
-  );
+  it.each([
+    'UPDATE llm_audit_logs SET key_id = NULL',
+    'DELETE FROM llm_audit_logs',
+    'TRUNCATE llm_audit_logs',
+    'TRUNCATE llm_audit_logs, llm_budgets CASCADE',
+    'INSERT INTO llm_audit_logs SELECT * FROM llm_audit_logs ON CONFLICT (id) DO UPDATE SET key_id = NULL',
+    'SET LOCAL session_replication_role = replica; DELETE FROM llm_audit_logs',
+  ])('is append-only: PostgreSQL refuses %s', async (statement) => {
+    await createProvider(fixture.db, keys, sampleProvider());
+    await expect(fixture.sql(statement)).rejects.toThrow('the audit log is append-only');
+    expect(await log({ from: since })).toHaveLength(1);
+  });
 
   it('is read by who, what, which and when, in pages that new entries do not move', async () => {
     const other = actingAs(fixture.db, { keyId: 'env_other', requestId: null, address: null });
