@@ -3,12 +3,16 @@ import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { BENCHES, benchFolder, CLI_COMMANDS } from './cli-commands.mjs';
 import { inRoot, ROOT } from './paths.mjs';
+import { runningGateway } from './running-gateway.mjs';
 
 /** What each command does once the checkout is set up. */
 export async function runCommand(command, args) {
   if (command === 'start') return runHere('apps/standalone/dist/main.js', args);
   if (command === 'migrate') return runHere('apps/standalone/dist/migrate.js', args);
-  if (CLI_COMMANDS.includes(command)) return runHere('apps/cli/dist/main.js', [command, ...args]);
+  if (CLI_COMMANDS.includes(command)) {
+    Object.assign(process.env, runningGateway(process.env));
+    return runHere('apps/cli/dist/main.js', [command, ...args]);
+  }
   if (BENCHES.includes(command)) return runHere(join(benchFolder(command), 'main.mjs'), args);
   if (command === 'test:faults') return runHere('apps/faults/dist/main.js', args);
   if (command === 'test') return runJest(args);

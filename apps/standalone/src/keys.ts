@@ -6,12 +6,12 @@ import { z } from 'zod';
 const storedKeys = z.object({ serviceKey: z.string(), adminKey: z.string(), encryptionKeys: z.string() });
 type StoredKeys = z.output<typeof storedKeys>;
 
-/** The settings that API and worker get, and which of the caller keys may be shown: those made here. */
+/** The settings that API and worker get, and which of them were made here: only those are shown, or left for commands. */
 export interface Keys {
   SERVICE_KEYS: string;
   ADMIN_KEYS: string;
   ENCRYPTION_KEYS: string;
-  madeHere: { service: string | null; admin: string | null };
+  madeHere: { service: string | null; admin: string | null; encryption: string | null };
 }
 
 type GivenKeys = Partial<Record<'SERVICE_KEYS' | 'ADMIN_KEYS' | 'ENCRYPTION_KEYS', string | undefined>>;
@@ -26,7 +26,11 @@ export async function provideKeys(dataDir: string, given: GivenKeys): Promise<Ke
     SERVICE_KEYS: given.SERVICE_KEYS ?? serviceKey,
     ADMIN_KEYS: given.ADMIN_KEYS ?? adminKey,
     ENCRYPTION_KEYS: given.ENCRYPTION_KEYS ?? encryptionKeys,
-    madeHere: { service: given.SERVICE_KEYS ? null : serviceKey, admin: given.ADMIN_KEYS ? null : adminKey },
+    madeHere: {
+      service: given.SERVICE_KEYS ? null : serviceKey,
+      admin: given.ADMIN_KEYS ? null : adminKey,
+      encryption: given.ENCRYPTION_KEYS ? null : encryptionKeys,
+    },
   };
 }
 

@@ -3,6 +3,7 @@ import type { StandaloneEnv } from './env.js';
 import { provideKeys, type Keys } from './keys.js';
 import { checkPort } from './port.js';
 import { startApp, untilServing } from './processes.js';
+import { noteRunning } from './running-note.js';
 import { provideProviders, type ProviderOverview } from './providers.js';
 import { provideDatabase, provideRedis, type OnEnd } from './services.js';
 import type { StopList } from './stop-list.js';
@@ -18,7 +19,7 @@ export interface StartOptions {
 
 /** Starts everything, each thing after what it uses, and says how to use it. What was started stands in `stops`, also after a failure. */
 export async function startGateway(options: StartOptions): Promise<void> {
-  const { env, say } = options;
+  const { env, say, stops } = options;
   const startedAt = Date.now();
   await checkPort(env.PORT, env.HOST);
   const keys = await provideKeys(env.DATA_DIR, env);
@@ -32,6 +33,8 @@ export async function startGateway(options: StartOptions): Promise<void> {
   const settings = settingsFor({ env, keys, databaseUrl, redisUrl });
   const [, api] = await Promise.all([startApp('worker', { ...options, settings }), startApp('api', { ...options, settings })]);
   const address = `http://${env.HOST === '0.0.0.0' || env.HOST === '::' ? '127.0.0.1' : env.HOST}:${api.port ?? env.PORT}`;
+  const embeddedDatabase = env.DATABASE_URL ? null : databaseUrl;
+  await stops.add('the note of what runs', await noteRunning(env.DATA_DIR, { address, embeddedDatabase, keys }));
   if (providers.enabled.length > 0) await untilServing(address);
   say(welcome({ address, seconds: ((Date.now() - startedAt) / 1_000).toFixed(1), keys, providers, env }));
 }

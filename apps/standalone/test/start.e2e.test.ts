@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -78,6 +78,14 @@ async function paste(line: string): Promise<Record<string, unknown>> {
   return JSON.parse(stdout) as Record<string, unknown>;
 }
 
+/** `npm run <command>` beside a start. */
+async function operate(args: string[], env: Record<string, string>): Promise<{ out: string; err: string }> {
+  const { PATH = '' } = process.env;
+  return new Promise((resolve) => {
+    execFile(process.execPath, [setup, ...args], { env: { PATH, ...env } }, (_error, out, err) => resolve({ out, err }));
+  });
+}
+
 async function processesIn(dataDir: string): Promise<string[]> {
   const { stdout } = await promisify(execFile)('/bin/bash', [
     '-c',
@@ -106,6 +114,38 @@ describe('npm start', () => {
     expect(await paste(again.curl)).toMatchObject({ cached: true, cost_usd: 0, content: fresh.content });
     expect(second.lines.filter((line) => line.includes('key  '))).toEqual(first.lines.filter((line) => line.includes('key  ')));
     expect(await second.end('SIGTERM')).toBe(0);
+  });
+
+  it("lets the operator's commands find what it runs, as long as it runs, and tells nobody else", async () => {
+    const DATA_DIR = join(directory, 'operated');
+    const start = new Start({ DATA_DIR });
+    const { address } = await start.ready();
+    const note = join(DATA_DIR, 'running.json');
+    expect((await stat(note)).mode & 0o777).toBe(0o600);
+    const keys = await operate(['keys:reencrypt', '--json'], { DATA_DIR });
+    expect(JSON.parse(keys.out)).toMatchObject({
+      current: 'k1',
+      to_rewrite: 0,
+      secrets: [{ encryption_key: 'k1', configured: true }],
+    });
+    expect(JSON.parse((await operate(['jobs', 'list', '--json'], { DATA_DIR })).out)).toEqual({ jobs: [], more: false });
+    // Its keys go nowhere but to itself, and open nothing but its own database.
+    expect(await operate(['jobs', 'list'], { DATA_DIR, LGW_URL: address })).toMatchObject({
+      out: '',
+      err: expect.stringContaining('LGW_ADMIN_KEY: is required'),
+    });
+    const other = { DATA_DIR, DATABASE_URL: 'postgresql://nobody@127.0.0.1:9/other' };
+    expect((await operate(['keys:reencrypt'], other)).err).toContain('ENCRYPTION_KEYS: is required');
+    expect(await start.end('SIGTERM')).toBe(0);
+    await expect(stat(note)).rejects.toThrow(/ENOENT/);
+
+    const killed = new Start({ DATA_DIR });
+    await killed.ready();
+    await killed.end('SIGKILL');
+    expect((await stat(note)).size).toBeGreaterThan(0);
+    expect((await operate(['usage:rebuild-rollups', '--from', '2026-11-01', '--to', '2026-11-02'], { DATA_DIR })).err).toContain(
+      'DATABASE_URL: is required',
+    );
   });
 
   it('is not held up by what a kill -9 left behind', async () => {
