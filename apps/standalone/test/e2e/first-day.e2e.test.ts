@@ -32,6 +32,21 @@ async function admin<T>(method: string, path: string, body?: unknown, api = 0): 
   return answer.body;
 }
 
+/** What an API makes of a key: 404 is that of an unknown job, asked for by somebody who may. */
+const LET_IN = 404;
+const statusOf = async (key: string, api: number): Promise<number> =>
+  (await fetch(cluster.url('/api/v1/jobs/none', api), { headers: { 'x-service-key': key } })).status;
+const servedBy = async (api: number): Promise<string> =>
+  (await cluster.generate({ prompt: 'where now?', cache: { mode: 'off' } }, { api })).body.provider;
+
+/** Calls that the vendor has had open at the same time, while some more requests were made under load. */
+async function mostAtOnce(load: ReturnType<typeof underLoad>): Promise<number> {
+  cluster.upstream.reset();
+  cluster.upstream.respond(() => ({ delayMs: 20 }));
+  await load.more(60);
+  return cluster.upstream.counts.peak;
+}
+
 /** Requests without a pause, over all APIs that serve, until told to end. @returns what went wrong, and how many there were. */
 function underLoad(key: () => string) {
   let over = false;
@@ -88,23 +103,43 @@ describe('the first day', () => {
     expect((await cluster.generate({ prompt: 'where?' }, { api: 1 })).body.provider).toBe('claude-main');
   }, 30_000);
 
+  it('takes an override back', async () => {
+    const made = await admin<{ id: string }>('POST', '/api/v1/overrides', { service: 'test', provider: 'gemini-main' }, 1);
+    await until(async () => (await servedBy(0)) === 'gemini-main', 2_000);
+    await admin('PATCH', `/api/v1/overrides/${made.id}`, { enabled: false }, 0);
+    await until(async () => (await servedBy(1)) === 'claude-main', 2_000);
+    await admin('PATCH', `/api/v1/overrides/${made.id}`, { enabled: true }, 1);
+    await until(async () => (await servedBy(0)) === 'gemini-main', 2_000);
+    await admin('DELETE', `/api/v1/overrides/${made.id}`, undefined, 0);
+    await until(async () => (await servedBy(1)) === 'claude-main', 2_000);
+  }, 30_000);
+
   it('changes limits, and rotates a service key and a provider key, under load', async () => {
     const made = await admin<{ id: string; key: string }>('POST', '/api/v1/keys', { name: 'blog', scopes: ['generate'] });
     let key = made.key;
     const load = underLoad(() => key);
     await load.more(50);
+    expect(await mostAtOnce(load)).toBeGreaterThan(2);
     await admin('PATCH', of('claude-main'), { max_concurrency: 2 });
     const limit = async () =>
       (await admin<{ limits: { concurrency: { limit: number } | null } }>('GET', `${of('claude-main')}/health`, undefined, 1))
         .limits;
     expect((await limit()).concurrency?.limit).toBe(2);
-    await load.more(50);
+    // Both workers keep to it together, whichever API has sent the request.
+    await until(async () => (await mostAtOnce(load)) <= 2, 20_000);
     await admin('PATCH', of('claude-main'), { max_concurrency: null }, 1);
+    await until(async () => (await mostAtOnce(load)) > 2, 20_000);
 
+    const old = key;
     key = (await admin<{ key: string }>('POST', `/api/v1/keys/${made.id}/rotate`, { grace_seconds: 60 }, 1)).key;
     await load.more(50);
+    for (const api of [0, 1]) expect(await statusOf(old, api)).toBe(LET_IN);
 
     await admin('POST', `${of('claude-main')}/rotate-key`, { api_key: 'sk-claude-rotated', grace_seconds: 60 }, 1);
+    expect(await admin('GET', of('claude-main'), undefined, 0)).toMatchObject({
+      api_key_hint: 'ated',
+      previous_key_until: expect.any(String),
+    });
     await until(() => Promise.resolve(cluster.upstream.calls.at(-1)?.apiKey === 'sk-claude-rotated'), 5_000);
     // The vendor may withdraw the old one now; and the new one still falls back where it is not known yet.
     cluster.upstream.respond(({ apiKey }) => (apiKey === 'sk-claude-rotated' ? { status: 401, message: 'who?' } : {}));
@@ -112,7 +147,17 @@ describe('the first day', () => {
     expect(await load.end()).toEqual([]);
     expect(cluster.upstream.calls.filter(({ apiKey }) => apiKey === 'sk-claude-rotated').length).toBeGreaterThan(0);
     await until(async () => (await admin<{ state: string }>('GET', `${of('claude-main')}/health`)).state === 'ok', 5_000);
-  }, 60_000);
+  }, 90_000);
+
+  it('ends a key: what was before it at once, and the key itself, each on the other replica as well', async () => {
+    const made = await admin<{ id: string; key: string }>('POST', '/api/v1/keys', { name: 'short', scopes: ['generate'] });
+    expect(await statusOf(made.key, 1)).toBe(LET_IN);
+    const turned = await admin<{ key: string }>('POST', `/api/v1/keys/${made.id}/rotate`, { grace_seconds: 0 }, 0);
+    await until(async () => (await statusOf(made.key, 1)) === 401, 2_000);
+    expect(await statusOf(turned.key, 1)).toBe(LET_IN);
+    await admin('DELETE', `/api/v1/keys/${made.id}`, undefined, 1);
+    await until(async () => (await statusOf(turned.key, 0)) === 401, 2_000);
+  }, 30_000);
 
   it('changes the encryption key under load: first, re-encrypted, the old one gone', async () => {
     const load = underLoad(() => ADMIN_KEY);
@@ -123,8 +168,8 @@ describe('the first day', () => {
     await replaceEverything(NEW, load);
     await load.more(50);
     expect(await load.end()).toEqual([]);
-    const [api] = serving;
-    for (const name of NAMES) expect(await admin('POST', `${of(name)}/test`, undefined, api)).toMatchObject({ ok: true });
+    for (const api of serving)
+      for (const name of NAMES) expect(await admin('POST', `${of(name)}/test`, undefined, api)).toMatchObject({ ok: true });
   }, 120_000);
 
   it('runs a thousand failed jobs again on another provider, each once', async () => {
@@ -146,6 +191,11 @@ describe('the first day', () => {
     await cluster.upstream.received(1_000);
     const again = await admin('POST', '/api/v1/jobs/replay', { ...order, dry_run: false }, other);
     expect(again).toMatchObject({ replayed: 0, already_replayed: 1_000 });
+    const { data } = await admin<{ data: Job[] }>('GET', '/api/v1/jobs?status=failed&limit=1000', undefined, other);
+    expect(new Set(data.map(({ replayed_by }) => typeof replayed_by))).toEqual(new Set(['string']));
+    const ofOne = async () => admin<Job>('GET', `/api/v1/jobs/${data[0]?.replayed_by}`, undefined, other);
+    await until(async () => (await ofOne()).status === 'completed', 10_000);
+    expect(await ofOne()).toMatchObject({ provider: 'gemini-main', replay_of: data[0]?.id });
     expect(new Set(cluster.upstream.calls.map(({ type }) => type))).toEqual(new Set(['gemini']));
     expect(cluster.upstream.counts.total).toBe(1_000);
   }, 120_000);
@@ -153,10 +203,20 @@ describe('the first day', () => {
   it('leaves a record of all of it', async () => {
     const { data } = await admin<{ data: { action: string }[] }>('GET', '/api/v1/audit?limit=1000', undefined, serving[1]);
     const done = new Set(data.map(({ action }) => action));
-    for (const action of ['provider.create', 'override.create', 'provider.update', 'provider.rotate_key', 'provider.reencrypt'])
+    for (const action of [
+      ...['provider.create', 'provider.update', 'provider.rotate_key', 'provider.reencrypt'],
+      ...['override.create', 'override.update', 'override.delete'],
+      ...['key.create', 'key.rotate', 'key.delete', 'secret.reencrypt', 'job.replay_many'],
+    ])
       expect(done).toContain(action);
   }, 30_000);
 });
+
+interface Job {
+  id: string;
+  status: string;
+  replayed_by?: string;
+}
 
 /** As a rolling update does it: new processes first, then the old ones drain. */
 async function replaceEverything(encryptionKeys: string, load: ReturnType<typeof underLoad>): Promise<void> {

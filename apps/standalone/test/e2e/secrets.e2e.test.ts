@@ -4,8 +4,10 @@ import { startProcess, type UpstreamAnswer, type UpstreamCall } from '@llm-gatew
 import { PROVIDER_TYPES } from '@llm-gateway/shared';
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
+import { tour } from './admin-tour.js';
 import { dumpDatabase, dumpRedis, findSecrets, newCanary } from './canaries.js';
 import { ADMIN_KEY, Cluster, SERVICE_KEY, until } from './cluster.js';
+import { TokenMaker } from './token-maker.js';
 
 const ENCRYPTION_KEY = randomBytes(32).toString('base64');
 const OLD_ENCRYPTION_KEY = randomBytes(32).toString('base64');
@@ -22,6 +24,9 @@ const SECRETS: Record<string, string> = {
   'wrong key of a caller': newCanary('wrong'),
   'rejected provider key': newCanary('rejected'),
   ...Object.fromEntries(PROVIDER_TYPES.map((type) => [`${type} key`, newCanary(`sk-${type}`)])),
+  'provider key before a rotation': newCanary('sk-before'),
+  'provider key after a rotation': newCanary('sk-after'),
+  'provider key refused at a rotation': newCanary('sk-refused'),
 };
 const secret = (name: string): string => SECRETS[name] ?? '';
 
@@ -39,6 +44,14 @@ const ECHOES: Record<string, (key: string) => UpstreamAnswer> = {
   cut: () => ({ cut: 'body' }),
 };
 
+const tokens = new TokenMaker(MARKER);
+/** Of a token the signature is what nobody may read anywhere. */
+function newToken(name: string, claims: object): string {
+  const { token, signature } = tokens.make(claims);
+  SECRETS[name] = signature;
+  return token;
+}
+
 let cluster: Cluster;
 const places: Record<string, string> = {};
 const seen = (place: string, text: string) => (places[place] = `${places[place] ?? ''}\n${text}`);
@@ -46,16 +59,18 @@ const seen = (place: string, text: string) => (places[place] = `${places[place] 
 async function call(
   method: string,
   path: string,
-  options: { key?: string; body?: unknown } = {},
+  options: { key?: string; body?: unknown; shows?: string } = {},
 ): Promise<{ status: number; text: string }> {
-  const { key = secret('admin key'), body } = options;
+  const { key = secret('admin key'), body, shows } = options;
   const response = await fetch(cluster.url(path), {
     method,
     headers: { 'x-service-key': key, ...(body !== undefined && { 'content-type': 'application/json' }) },
     ...(body !== undefined && { body: JSON.stringify(body) }),
   });
   const text = await response.text();
-  seen(`answers of ${path.replace(/\?.*|[0-9a-f-]{36}|req_\w+/g, '')}`, `${JSON.stringify([...response.headers])}\n${text}`);
+  // The one answer that shows a key: its secret is one from now on.
+  if (shows !== undefined) SECRETS[shows] = (JSON.parse(text) as { key: string }).key.slice(-43);
+  else seen(`answers of ${path.replace(/\?.*|[0-9a-f-]{36}|req_\w+/g, '')}`, `${JSON.stringify([...response.headers])}\n${text}`);
   return { status: response.status, text };
 }
 
@@ -82,6 +97,7 @@ beforeAll(async () => {
       ENCRYPTION_KEYS: `k2:${ENCRYPTION_KEY},k1:${OLD_ENCRYPTION_KEY}`,
       WEBHOOK_SECRET: secret('webhook secret'),
       METRICS_TOKEN: secret('metrics token'),
+      ...tokens.env,
       LOG_LEVEL: 'trace',
     },
   });
@@ -91,6 +107,76 @@ beforeAll(async () => {
   await cluster.lanesServed(PROVIDER_TYPES.map((type) => `${type}-main`));
 }, 60_000);
 afterAll(() => cluster.stop(), 60_000);
+
+interface NewKey {
+  id: string;
+  key: string;
+}
+
+/** Keys in the database, tokens, and a provider's key that changes. */
+async function letThemIn(): Promise<void> {
+  const made = JSON.parse(
+    (await call('POST', '/api/v1/keys', { body: { name: MARKER, scopes: ['generate', 'read'] }, shows: 'stored key' })).text,
+  ) as NewKey;
+  const order = { body: { grace_seconds: 600 }, shows: 'stored key after a rotation' };
+  const turned = JSON.parse((await call('POST', `/api/v1/keys/${made.id}/rotate`, order)).text) as NewKey;
+  const token = newToken('token', { scope: 'generate read' });
+  for (const key of [made.key, turned.key, token]) {
+    expect((await call('GET', '/api/v1/usage/summary', { key })).status).toBe(200);
+    expect((await call('GET', '/api/v1/providers', { key })).status).toBe(403);
+  }
+  const useless = [
+    `${turned.key.slice(0, -43)}${'A'.repeat(43)}`,
+    `${token}x`,
+    newToken('expired token', { exp: 1 }),
+    newToken('token for others', { aud: 'others' }),
+  ];
+  for (const key of useless) expect((await call('GET', '/api/v1/usage/summary', { key })).status).toBe(401);
+  await call('GET', '/api/v1/keys');
+
+  const before = secret('provider key before a rotation');
+  const after = secret('provider key after a rotation');
+  const refused = secret('provider key refused at a rotation');
+  const refuse = (key: string) =>
+    cluster.upstream.respond(({ apiKey }) => (apiKey === key ? (ECHOES['wrong key']?.(key) ?? {}) : {}));
+  const id = await cluster.provider({ name: 'rotated', type: 'openai', api_key: before });
+  await cluster.lanesServed(['rotated']);
+  refuse(refused);
+  const rotate = (api_key: string) => call('POST', `/api/v1/providers/${id}/rotate-key`, { body: { api_key } });
+  expect((await rotate(refused)).status).toBe(400);
+  expect((await rotate(after)).status).toBe(200);
+  // The vendor says the new key back, and the call is made again with the old one.
+  refuse(after);
+  await until(async () => {
+    await ask(`${MARKER} rotated`, 'rotated');
+    const called = new Set(cluster.upstream.calls.map(({ apiKey }) => apiKey));
+    return called.has(after) && cluster.upstream.calls.at(-1)?.apiKey === before;
+  }, 20_000);
+  await call('POST', `/api/v1/providers/${id}/test`);
+  cluster.upstream.reset();
+}
+
+/** Over the pages for administrators, in a browser. */
+async function browse(who: string, credential: string): Promise<void> {
+  const [job] = (JSON.parse((await call('GET', '/api/v1/jobs?limit=1')).text) as Rows).data;
+  const options = {
+    url: (path: string) => cluster.url(path),
+    credential,
+    next: `/admin/queues?${MARKER}`,
+    jobId: job?.id ?? '',
+    seen: (page: string, text: string) => seen(`pages of ${page}`, text),
+    keeps: (cookie: string, value: string) => (SECRETS[`${cookie} of ${who}`] = value),
+  };
+  // One session is left open: it stands in Redis when that is looked through.
+  const sent = await tour(options, { signOut: who === 'a token' });
+  expect(sent).toMatchObject({
+    'a wrong key': 401,
+    'the key': 303,
+    prompts: 303,
+    'a job that is none': 404,
+    'a wrong form': 400,
+  });
+}
 
 async function failEveryWay(): Promise<void> {
   for (const [what, echo] of Object.entries(ECHOES)) {
@@ -147,8 +233,7 @@ async function replayAndLook(): Promise<void> {
 }
 
 async function lookAtBoard(): Promise<void> {
-  for (const type of PROVIDER_TYPES) {
-    const queue = `generate.${type}-main`;
+  for (const queue of [...PROVIDER_TYPES.map((type) => `generate.${type}-main`), 'generate.rotated']) {
     for (const status of ['failed', 'completed', 'latest']) {
       const { text } = await call('GET', `/admin/queues/api/queues?activeQueue=${queue}&status=${status}&page=1&jobsPerPage=50`);
       const { queues } = JSON.parse(text) as { queues: { name: string; jobs: { id: string }[] }[] };
@@ -197,9 +282,12 @@ async function crash(): Promise<void> {
 
 describe('a secret', () => {
   it('is found nowhere: in no log, answer, job, row, board or metric', async () => {
+    await letThemIn();
     await failEveryWay();
     await administrate();
     await replayAndLook();
+    await browse('a key', secret('admin key'));
+    await browse('a token', newToken("administrator's token", { scope: 'admin' }));
     await crash();
 
     const processes = [...cluster.apis, ...cluster.workers];
@@ -221,12 +309,18 @@ describe('a secret', () => {
     expect(marked).toEqual(
       expect.arrayContaining(['redis', 'all that redis was told', 'database', 'answers of /api/v1/usage/export.csv']),
     );
-    expect(places['log of worker 1']).toContain('provider call failed');
+    // Whichever worker took them.
+    expect(`${places['log of worker 1']}${places['log of worker 2']}`).toContain('provider call failed');
     expect(places['answers of /admin/queues/api/queues/generate.openai-main/-0']).toContain('provider_error');
     expect(places['answers of /api/v1/generate']).toContain('Incorrect API key provided');
     expect(places['metrics']).toContain('# TYPE');
+    expect(places['pages of /admin']).toContain('Signed in as jwt:somebody');
+    expect(places['pages of /admin/queues/api/queues']).toContain('generate.rotated');
+    expect(Object.keys(SECRETS)).toEqual(
+      expect.arrayContaining(['lgw_admin of a key', 'lgw_admin of a token', 'stored key after a rotation', 'token']),
+    );
     const rows = await cluster.rows<{ api_key_ciphertext: string }>('SELECT api_key_ciphertext FROM llm_provider_configs');
-    expect(rows.map((row) => row.api_key_ciphertext.length > 40)).toEqual(PROVIDER_TYPES.map(() => true));
+    expect(rows.map((row) => row.api_key_ciphertext.length > 40)).toEqual([...PROVIDER_TYPES, 'rotated'].map(() => true));
     for (const [name, value] of Object.entries(SECRETS)) {
       const planted = {
         plain: `x ${value} y`,
