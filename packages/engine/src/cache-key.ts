@@ -9,13 +9,13 @@ type CachedBy = Pick<ProviderConfig, 'type' | 'baseUrl'> & { model: string };
 /** Everything that can change the answer, and who may share it, as one hash. */
 export function cacheKey(answerer: CachedBy, request: GenerateRequest, scope: string): string {
   return canonicalHash({
+    baseUrl: effectiveBaseUrl(answerer.type, answerer.baseUrl),
+    messages: conversation(request),
+    model: answerer.model,
+    parameters: parametersOf(request),
     schema: CACHE_SCHEMA,
     scope,
     type: answerer.type,
-    baseUrl: effectiveBaseUrl(answerer.type, answerer.baseUrl),
-    model: answerer.model,
-    messages: conversation(request),
-    parameters: parametersOf(request),
   });
 }
 

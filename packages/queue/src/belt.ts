@@ -18,7 +18,11 @@ export interface BeltOptions {
   logger: Logger;
 }
 
+/** How many jobs wait. KEYS prioritized, delayed, waiting. */
+const DEPTH = `return redis.call('ZCARD', KEYS[1]) + redis.call('ZCARD', KEYS[2]) + redis.call('LLEN', KEYS[3])`;
+
 interface ScriptedRedis extends Redis {
+  lgwDepth(prioritized: string, delayed: string, waiting: string): Promise<number>;
   lgwRetire(job: string, waiting: string, delayed: string, failed: string, ...args: (string | number)[]): Promise<number>;
 }
 
@@ -31,10 +35,12 @@ interface Arrivals {
 
 export class Belt {
   readonly #queues = new Map<string, Queue>();
+  readonly #connectedOnce = new WeakSet<Queue>();
   readonly #options: BeltOptions;
   readonly #arrivals = new Map<string, Arrivals>();
 
   constructor(options: BeltOptions) {
+    options.redis.defineCommand('lgwDepth', { numberOfKeys: 3, lua: DEPTH });
     options.redis.defineCommand('lgwRetire', { numberOfKeys: 4, lua: RETIRE });
     this.#options = options;
   }
@@ -69,17 +75,8 @@ export class Belt {
 
   /** @returns how many jobs wait, put aside ones included. */
   async depth(provider: string): Promise<number> {
-    const queue = `${keys.queuePrefix(provider)}:${generateJob.queue(provider)}`;
-    const replies = await this.#options.redis
-      .pipeline()
-      .zcard(`${queue}:prioritized`)
-      .zcard(`${queue}:delayed`)
-      .llen(`${queue}:wait`)
-      .exec();
-    return (replies ?? []).reduce((sum, [error, count]) => {
-      if (error) throw error;
-      return sum + Number(count);
-    }, 0);
+    const redis = this.#options.redis as ScriptedRedis;
+    return redis.lgwDepth(keys.bull(provider, 'prioritized'), keys.bull(provider, 'delayed'), keys.bull(provider, 'wait'));
   }
 
   /** @returns every provider that has ever had a queue, deleted ones too. */
@@ -172,9 +169,16 @@ export class Belt {
   /** A new queue connects in a moment; while Redis is down a caller must not wait for it. An established one fails fast by itself. */
   async #connected(provider: string): Promise<Queue> {
     const queue = this.queue(provider);
+    if (this.#connectedOnce.has(queue)) return queue;
+    await this.#untilReady(queue);
+    this.#connectedOnce.add(queue);
+    return queue;
+  }
+
+  async #untilReady(queue: Queue): Promise<void> {
     if (this.#options.role === 'patient') {
       await queue.waitUntilReady();
-      return queue;
+      return;
     }
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_resolve, reject) => {
@@ -182,7 +186,6 @@ export class Belt {
     });
     try {
       await Promise.race([queue.waitUntilReady(), late]);
-      return queue;
     } finally {
       clearTimeout(timer);
     }

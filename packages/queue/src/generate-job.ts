@@ -43,6 +43,11 @@ export const jobBrief = requestHead.pick({
 });
 export type JobBrief = z.infer<typeof jobBrief>;
 
+const briefOf = ({ id, createdAt, service, customerId, keyId, replayOf }: RequestHead): JobBrief => ({
+  ...{ id, createdAt, service, customerId, keyId },
+  ...(replayOf !== undefined && { replayOf }),
+});
+
 export const generateJobPayload = z.object({
   /** Grows with a change that a worker of the previous build must not carry out. Such a worker leaves the job to a newer one. */
   v: z.literal(1),
@@ -64,7 +69,7 @@ export const generateJob = {
     ...generateJob.options,
     priority: head.priority,
     jobId: generateJob.jobId(head.id, hop),
-    brief: JSON.stringify(jobBrief.parse(head)),
+    brief: JSON.stringify(briefOf(head)),
   }),
   options: {
     attempts: 1,

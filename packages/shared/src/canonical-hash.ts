@@ -1,7 +1,10 @@
 import { hash } from 'node:crypto';
 
+/** SHA-256, in hex. */
+export const textHash = (text: string): string => hash('sha256', text, 'hex');
+
 /** SHA-256, in hex, of a value's canonical JSON (RFC 8785): equal values have equal hashes whatever their key order. */
-export const canonicalHash = (value: unknown): string => hash('sha256', canonicalJson(value), 'hex');
+export const canonicalHash = (value: unknown): string => textHash(canonicalJson(value));
 
 /**
  * RFC 8785 for JSON as it comes out of our schemas: finite numbers and well-formed text, which JSON.stringify writes as the RFC
@@ -11,7 +14,14 @@ export function canonicalJson(value: unknown): string {
   if (value === undefined) return 'null';
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
-  const members = Object.entries(value).filter(([, member]) => member !== undefined);
-  members.sort(([a], [b]) => (a < b ? -1 : 1));
-  return `{${members.map(([key, member]) => `${JSON.stringify(key)}:${canonicalJson(member)}`).join(',')}}`;
+  let members = '';
+  for (const key of inOrder(Object.keys(value))) {
+    const member = (value as Record<string, unknown>)[key];
+    if (member !== undefined) members += `${members && ','}${JSON.stringify(key)}:${canonicalJson(member)}`;
+  }
+  return `{${members}}`;
 }
+
+/** What is in order already is not sorted, which would cost more than the look. */
+const inOrder = (keys: string[]): string[] =>
+  keys.every((key, index) => index === 0 || (keys[index - 1] ?? '') < key) ? keys : keys.sort();

@@ -43,6 +43,8 @@ export class PunctualRedis extends Redis {
 
   #watch(command: SendArguments[0]): void {
     if (command.isSettled) return;
+    // What is answered is let go at once: kept until the next step it would outlive a collection, with all that it brought.
+    while (this.#asked[0]?.command.isSettled) this.#asked.shift();
     this.#asked.push({ command, at: this.#listened });
     if (this.#timer) return;
     this.#lastStep = performance.now();

@@ -1,6 +1,6 @@
 /**
  * How an API replica learns the outcome of the requests it waits for: pushed on its own channel, and looked up where a push
- * was missed (after a reconnect at once, otherwise within {@link SWEEP_MS}).
+ * was missed (after a reconnect at once, otherwise when the wait has doubled since the last look, at least every {@link LONGEST_MS}).
  */
 import type { Redis } from 'ioredis';
 import type { Logger } from '@llm-gateway/shared';
@@ -9,11 +9,15 @@ import type { Outcome } from './outcome.js';
 import type { RequestStore } from './request-store.js';
 
 const SWEEP_MS = 1_000;
+/** A push goes astray only with its connection, and then all are looked up: what a vendor takes some seconds for is not asked for every second. */
+const LONGEST_MS = 5_000;
 /** A wait this old is worth a look at its job: a worker that died for good sends nothing. */
 const STUCK_MS = 5_000;
 
 interface Wait {
   since: number;
+  /** Epoch ms of the next look, where nothing is heard before. */
+  lookAt: number;
   /** When {@link ReplyBusOptions.onStuck} was last asked. */
   askedAt: number;
   resolve: Set<(outcome: Outcome) => void>;
@@ -44,7 +48,7 @@ export class ReplyBus {
     // ioredis subscribes again by itself after a reconnect; what was published in between is looked up.
     subscriber.on('ready', () => void this.#subscribe());
     if (subscriber.status === 'ready') void this.#subscribe();
-    this.#timer = setInterval(() => void this.#sweep(Date.now() - SWEEP_MS), SWEEP_MS);
+    this.#timer = setInterval(() => void this.#sweep(Date.now()), SWEEP_MS);
     this.#timer.unref();
   }
 
@@ -55,7 +59,7 @@ export class ReplyBus {
   /** Registers before the request is enqueued, so that no reply comes too early. Call `stop` when the wait is over, however it ends. */
   wait(requestId: string): { outcome: Promise<Outcome>; stop: () => void } {
     const now = Date.now();
-    const wait = this.#waits.get(requestId) ?? { since: now, askedAt: now, resolve: new Set() };
+    const wait = this.#waits.get(requestId) ?? { since: now, lookAt: now + SWEEP_MS, askedAt: now, resolve: new Set() };
     this.#waits.set(requestId, wait);
     let resolver: (outcome: Outcome) => void = () => undefined;
     const outcome = new Promise<Outcome>((resolve) => {
@@ -101,11 +105,15 @@ export class ReplyBus {
     for (const resolve of wait.resolve) resolve(outcome);
   }
 
-  async #sweep(before: number): Promise<void> {
+  /** Looks up what is due by then. */
+  async #sweep(due: number): Promise<void> {
     if (this.#sweeping || this.#waits.size === 0) return;
     this.#sweeping = true;
     try {
-      await this.#lookUp([...this.#waits].filter(([, wait]) => wait.since <= before).map(([id]) => id));
+      const overdue = [...this.#waits].filter(([, wait]) => wait.lookAt <= due);
+      const now = Date.now();
+      for (const [, wait] of overdue) wait.lookAt = now + Math.min(LONGEST_MS, Math.max(SWEEP_MS, now - wait.since));
+      await this.#lookUp(overdue.map(([id]) => id));
       await this.#askAboutStuck();
     } finally {
       this.#sweeping = false;
