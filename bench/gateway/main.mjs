@@ -64,7 +64,8 @@ async function run({ chosen, rounds, seconds, scale, profile, smoke, out, 'no-pe
   };
   const results = {};
   try {
-    await addProviders(stack);
+    await stack.ours();
+    await stack.providers({ name: 'fast', priority: 1 });
     for (const [name, scenario] of Object.entries(chosen)) {
       console.error(name);
       results[name] = await scenario(stack, how);
@@ -81,15 +82,6 @@ async function run({ chosen, rounds, seconds, scale, profile, smoke, out, 'no-pe
   console.log(`written: ${file}.json, ${file}.svg`);
   if (profileDir) for (const page of flameGraphs(profileDir)) console.log(`flame graph: ${page}`);
   return smoke || ratios.every((ratio) => ratio.ok) ? 0 : 2;
-}
-
-async function addProviders(stack) {
-  await stack.ours();
-  await stack.addProvider('fast', 0, { priority: 1 });
-  await stack.addProvider('slow-1s', 1_000);
-  await stack.addProvider('slow-2s', 2_000);
-  await stack.addProvider('limited', 0, { rpm_limit: 1_000_000, tpm_limit: 1_000_000_000, max_concurrency: 1_000 });
-  await stack.serving();
 }
 
 function machine() {

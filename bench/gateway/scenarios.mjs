@@ -43,16 +43,17 @@ async function single(stack, how) {
   return { runs, ratios: [atMost('miss, one at a time, added p50 against bare BullMQ', added / runs['bare BullMQ'].p50, 2.5)] };
 }
 
-/** Once as a burst, in which all thousand come in the same moment and again two seconds later, and once evenly spread, as callers come. */
+/** Once evenly spread, as callers come, and once as a burst, in which all thousand come in the same moment and again two seconds later. */
 async function flight(stack, how) {
   // One worker for all: nothing is spread to look small.
   await stack.ours({ concurrency: 1_000 });
+  await stack.providers({ name: 'slow-2s', delayMs: 2_000 });
   const connections = how.small ? 100 : 1_000;
   const inFlight = (name) => ours(stack, { name, provider: 'slow-2s', fallback: false });
-  const plan = { ...how, rounds: 1, connections, warmUp: connections, amount: connections * 4 };
+  const plan = { ...how, rounds: 1, connections, warmUp: connections, amount: connections * 5 };
   const runs = {
+    ...(await takeTurns([inFlight('1,000 in flight, spread')], { ...plan, spreadMs: 2_000 })),
     ...(await takeTurns([inFlight('1,000 in flight, in bursts')], plan)),
-    ...(await takeTurns([inFlight('1,000 in flight, spread')], { ...plan, overallRate: connections / 2.1 })),
   };
   const largest = Math.max(...Object.values(runs).flatMap(({ residentMb }) => [residentMb.api ?? NaN, residentMb.worker ?? NaN]));
   return {
@@ -70,7 +71,7 @@ async function prompts(stack, how) {
   await stack.ours();
   const sizes = how.scale ? [1, 10, 100, 900] : [1, 100];
   const sides = sizes.map((kb) => ours(stack, { name: `${kb} KB prompts`, bytes: kb * 1_000 }));
-  const runs = await takeTurns(sides, { ...how, connections: 32, warmUp: 300 });
+  const runs = await takeTurns(sides, { ...how, connections: 32, warmUp: how.scale ? 64 : 300 });
   return {
     runs,
     ratios: [atLeast('miss, 100 KB prompts against 1 KB, rate', runs['100 KB prompts'].rate / runs['1 KB prompts'].rate, 0.25)],
@@ -79,6 +80,7 @@ async function prompts(stack, how) {
 
 async function limiter(stack, how) {
   await stack.ours({ workers: 4 });
+  await stack.providers({ name: 'limited', rpm_limit: 1_000_000, tpm_limit: 1_000_000_000, max_concurrency: 1_000 });
   const side = ours(stack, { name: 'limited provider', provider: 'limited', fallback: false });
   const runs = await takeTurns([side], { ...how, rounds: 1, connections: 16, overallRate: 200, warmUp: how.warmUp ?? 3_000 });
   const wait = await stack.books.limiterWait(runs['limited provider'].requests);
@@ -107,11 +109,12 @@ async function workers(stack, how) {
   const runs = {};
   for (const count of [1, 2, 4, 8]) {
     await stack.ours({ workers: count });
+    await stack.providers({ name: 'slow-1s', delayMs: 1_000 });
     const side = ours(stack, { name: `${count} workers of 100`, provider: 'slow-1s', fallback: false });
     const connections = count * 100;
     Object.assign(
       runs,
-      await takeTurns([side], { ...how, rounds: 1, connections, warmUp: connections, amount: connections * 5 }),
+      await takeTurns([side], { ...how, rounds: 1, connections, warmUp: connections, amount: connections * 5, spreadMs: 1_000 }),
     );
   }
   return { runs, ratios: [] };
@@ -120,12 +123,13 @@ async function workers(stack, how) {
 /** The same requests over more and more lanes. */
 async function providers(stack, how) {
   await stack.ours();
+  await stack.keepOnly('fast');
   const runs = {};
-  let there = 4;
-  for (const count of [4, 10, 100]) {
-    for (; there < count; there++) await stack.addProvider(`more-${there}`, 0, { priority: 200 + there });
-    await stack.serving();
-    Object.assign(runs, await takeTurns([ours(stack, { name: `${count} providers` })], { ...how, connections: 64 }));
+  for (const count of [1, 10, 100]) {
+    const more = Array.from({ length: count - 1 }, (_, index) => ({ name: `more-${index}`, priority: 200 + index }));
+    await stack.providers(...more);
+    const name = count === 1 ? '1 provider' : `${count} providers`;
+    Object.assign(runs, await takeTurns([ours(stack, { name })], { ...how, connections: 64 }));
   }
   return { runs, ratios: [] };
 }

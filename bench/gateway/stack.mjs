@@ -21,7 +21,8 @@ export class Stack {
   #stops = [];
   #env;
   #profileDir;
-  #providers = 0;
+  /** Name → id. */
+  #providers = new Map();
   #running = '';
 
   /** @param profileDir where V8 writes a CPU profile of each process of ours as it ends; undefined: none. */
@@ -86,17 +87,33 @@ export class Stack {
     await this.serving();
   }
 
-  /** @param fields of the provider beside its name, as the API takes them. @param delayMs how long each call takes. */
-  async addProvider(name, delayMs, fields = {}) {
-    const base_url = `${this.upstreamUrl(delayMs, 'ours')}/v1`;
-    const body = { name, type: 'openai', api_key: 'sk-bench', base_url, default_model: 'gpt-4o-mini', ...fields };
-    const response = await fetch(`${this.addressOf(this.apis[0])}/api/v1/providers`, {
-      method: 'POST',
+  /** Sees to it that there are these providers. @param wanted `{ name, delayMs }` (how long each call takes), and fields as the API takes them. */
+  async providers(...wanted) {
+    for (const { name, delayMs = 0, ...fields } of wanted.filter((each) => !this.#providers.has(each.name))) {
+      const base_url = `${this.upstreamUrl(delayMs, 'ours')}/v1`;
+      const body = { name, type: 'openai', api_key: 'sk-bench', base_url, default_model: 'gpt-4o-mini', ...fields };
+      this.#providers.set(name, (await this.#asAdmin('POST', '/api/v1/providers', body)).id);
+    }
+    await this.serving();
+  }
+
+  /** Deletes every other provider. */
+  async keepOnly(name) {
+    for (const [other, id] of [...this.#providers].filter(([each]) => each !== name)) {
+      await this.#asAdmin('DELETE', `/api/v1/providers/${id}`);
+      this.#providers.delete(other);
+    }
+    await this.serving();
+  }
+
+  async #asAdmin(method, path, body) {
+    const response = await fetch(`${this.addressOf(this.apis[0])}${path}`, {
+      method,
       headers: { 'content-type': 'application/json', 'x-service-key': ADMIN_KEY },
-      body: JSON.stringify(body),
+      body: body && JSON.stringify(body),
     });
-    if (response.status !== 201) throw new Error(`provider ${name} was not taken: ${await response.text()}`);
-    this.#providers++;
+    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
+    return response.status === 204 ? null : response.json();
   }
 
   /** Where the provider answers after `delayMs`, and counts for `who`. */
@@ -128,7 +145,7 @@ export class Stack {
 
   #isComplete({ redis, postgres, workers }) {
     const lanes = Object.values(workers);
-    const served = lanes.length === this.#providers && lanes.every((lane) => lane.workers === this.workers.length);
+    const served = lanes.length === this.#providers.size && lanes.every((lane) => lane.workers === this.workers.length);
     return redis === 'ok' && postgres === 'ok' && served;
   }
 

@@ -1,5 +1,8 @@
 /** The load generator's process: one run of autocannon on each address at once, as the parent's message says, and what came of it back. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import autocannon from 'autocannon';
+
+const MOST_GROUPS = 50;
 
 process.once('message', async (plan) => {
   const timesMs = [];
@@ -11,7 +14,7 @@ process.once('message', async (plan) => {
     span.to = now;
     timesMs.push(ms);
   };
-  const results = await Promise.all(plan.urls.map((url) => run({ ...plan, url }, onAnswer)));
+  const results = await Promise.all(plan.urls.flatMap((url) => partsOf({ ...plan, url }).map((part) => run(part, onAnswer))));
   const seconds = (span.to - span.from) / 1_000;
   const sum = (field) => results.reduce((total, result) => total + result[field], 0);
   const faults = { refused: sum('non2xx'), errors: sum('errors'), timeouts: sum('timeouts') };
@@ -20,7 +23,19 @@ process.once('message', async (plan) => {
   process.send({ requests: timesMs.length, seconds, cpuSeconds, ...faults, ...percentiles(timesMs) }, () => process.exit(0));
 });
 
-function run({ url, headers, body, connections, amount, overallRate }, onAnswer) {
+/** All at once; or with `spreadMs` in groups that begin one after the other, so that a provider's fixed delay keeps them apart. */
+function partsOf({ spreadMs, connections, amount, ...plan }) {
+  const groups = spreadMs ? Math.min(MOST_GROUPS, connections) : 1;
+  return Array.from({ length: groups }, (_, index) => ({
+    ...plan,
+    connections: Math.ceil(connections / groups),
+    amount: Math.ceil(amount / groups),
+    afterMs: spreadMs ? (index * spreadMs) / groups : 0,
+  }));
+}
+
+async function run({ url, headers, body, connections, amount, overallRate, afterMs }, onAnswer) {
+  await sleep(afterMs);
   const options = { url, method: 'POST', headers, body, connections, amount, timeout: 120, idReplacement: true };
   const instance = autocannon({ ...options, ...(overallRate ? { overallRate } : {}) });
   // autocannon's own histogram counts in whole milliseconds.
