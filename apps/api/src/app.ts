@@ -1,11 +1,12 @@
 /** The API as one table of routes: what is not in it does not exist, and what is has said who may call it. */
-import express, { type Application, type Router } from 'express';
+import express, { type Application, type RequestHandler } from 'express';
 import type { Scope } from '@llm-gateway/shared';
 import { adminRouter } from './admin/router.js';
 import { alertsRouter } from './alerts/router.js';
 import { watchRefusals } from './audit/refusals.js';
 import { auditRouter } from './audit/router.js';
 import { authenticate, requireScope } from './auth/authenticate.js';
+import { isKnown } from './auth/caller.js';
 import { limitRate } from './auth/limit-rate.js';
 import { budgetsRouter } from './budgets/router.js';
 import type { Deps } from './deps.js';
@@ -13,6 +14,7 @@ import { docsRouter } from './docs/docs-router.js';
 import { openApiRouter } from './docs/openapi-router.js';
 import { healthRouter } from './health/router.js';
 import { errorHandler, notFound } from './http/errors.js';
+import { inTurn } from './http/in-turn.js';
 import { readJson } from './http/read-json.js';
 import { requestId } from './http/request-id.js';
 import { neverStored, securityHeaders } from './http/security-headers.js';
@@ -28,7 +30,7 @@ export interface Mount {
   path: string;
   /** The scope that a key needs; `public`: no key; `own`: the router asks for it itself. */
   access: Scope | 'public' | 'own';
-  router: Router;
+  router: RequestHandler;
 }
 
 export function mounts(deps: Deps): Mount[] {
@@ -60,14 +62,12 @@ export function createApp(deps: Deps): Application {
   const app = express();
   app.disable('x-powered-by').disable('etag').set('trust proxy', false);
   const routes = mounts(deps);
-  app.use(countRequests(routes.map(({ path }) => path)));
-  app.use(requestId);
-  app.use(watchRefusals(deps.refusals, adminPaths(routes)));
-  app.use(securityHeaders());
-  app.use('/api', neverStored);
+  const count = countRequests(routes.map(({ path }) => path));
+  app.use(inTurn(count, requestId, watchRefusals(deps.refusals, adminPaths(routes)), securityHeaders()));
+  const guard = guardOf(deps);
+  for (const mount of routes) attach(app, mount, { guard, maxBodyBytes: deps.env.MAX_BODY_BYTES });
   // Default deny: below /api nothing answers without a key, not even that there is no such path.
-  app.use('/api', authenticate(deps.keys), limitRate(deps.keyRate));
-  for (const mount of routes) attach(app, mount, deps);
+  app.use('/api', guard);
   app.use(notFound);
   app.use(errorHandler(deps.logger));
   return app;
@@ -76,8 +76,20 @@ export function createApp(deps: Deps): Application {
 const adminPaths = (routes: readonly Mount[]): string[] =>
   routes.filter(({ path, access }) => access === 'admin' || path === '/admin').map(({ path }) => path);
 
-function attach(app: Application, { path, access, router }: Mount, { env }: Deps): void {
+/** Once for each request, however many mounts it comes by. */
+function guardOf({ keys, keyRate }: Deps): RequestHandler {
+  const enter = inTurn(neverStored, authenticate(keys), limitRate(keyRate));
+  return (req, res, next) => (isKnown(res) ? next() : enter(req, res, next));
+}
+
+interface Entrance {
+  /** Finds out who asks. */
+  guard: RequestHandler;
+  maxBodyBytes: number;
+}
+
+function attach(app: Application, { path, access, router }: Mount, { guard, maxBodyBytes }: Entrance): void {
   if (access === 'public' || access === 'own') app.use(path, router);
   // A body is read only once it is known that its sender may send it.
-  else app.use(path, requireScope(access), readJson(env.MAX_BODY_BYTES), router);
+  else app.use(path, inTurn(guard, requireScope(access), readJson(maxBodyBytes), router));
 }

@@ -24,7 +24,7 @@ import type { Deps } from './deps.js';
 import { composeDirect } from './direct/compose-direct.js';
 import type { Env } from './env.js';
 import type { GenerateDeps } from './generate/deps.js';
-import { generateRouter } from './generate/router.js';
+import { generateRoute } from './generate/route.js';
 import { bulkReplayRouter, jobsRouter, replayRouter } from './jobs/router.js';
 import { LaneMonitor } from './lanes/lane-monitor.js';
 
@@ -104,7 +104,7 @@ export async function composeReplica({ apiId, db, logger, encryptionKeys, egress
   };
   const metricsSources = { redis, lanes: health, providers: providerNames, own: () => ownFigures(here) };
   const routers = {
-    generate: generateRouter(deps),
+    generate: generateRoute(deps),
     jobs: jobsRouter(deps),
     replay: replayRouter(deps),
     bulkReplay: bulkReplayRouter(deps),

@@ -4,7 +4,7 @@ import type { BudgetBook, ConfigWatcher } from '@llm-gateway/engine';
 import type { EgressRules } from '@llm-gateway/providers';
 import type { LimiterUse, Redis } from '@llm-gateway/queue';
 import type { Logger } from '@llm-gateway/shared';
-import type { Router } from 'express';
+import type { RequestHandler, Router } from 'express';
 import type { RefusalLog } from './audit/refusals.js';
 import type { KeyStore } from './auth/caller.js';
 import type { KeyRate } from './auth/key-rate.js';
@@ -38,5 +38,5 @@ export interface Deps {
   logger: Logger;
   env: Pick<Env, 'MAX_BODY_BYTES' | 'DIRECT_MODE_MAX_CONCURRENCY' | 'ADMIN_COOKIE_SECURE'>;
   /** The main job's routers, which have dependencies of their own. */
-  routers: { generate: Router; jobs: Router; replay: Router; bulkReplay: Router; adminJobs: Router };
+  routers: { generate: RequestHandler; jobs: Router; replay: Router; bulkReplay: Router; adminJobs: Router };
 }

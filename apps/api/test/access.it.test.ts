@@ -28,7 +28,10 @@ function endpoints(all: Mount[]): Endpoint[] {
   );
 }
 
-function routesOf(router: Router): { method: string; path: string }[] {
+/** What is no router takes one call. */
+function routesOf(handler: Mount['router']): { method: string; path: string }[] {
+  const router = handler as Partial<Router> & Mount['router'];
+  if (!router.stack) return [{ method: 'post', path: '/' }];
   return router.stack.flatMap((layer) =>
     layer.route ? layer.route.stack.map(({ method }) => ({ method, path: layer.route?.path ?? '' })) : [],
   );

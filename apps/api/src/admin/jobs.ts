@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { actingFor } from '../auth/acting-for.js';
 import { callerOf } from '../auth/caller.js';
 import type { GenerateDeps } from '../generate/deps.js';
-import { hangUpSignal } from '../generate/router.js';
+import { hangUpSignal } from '../generate/route.js';
 import { parse } from '../http/parse.js';
 import { cancelJob } from '../jobs/cancel.js';
 import { findJob } from '../jobs/find.js';

@@ -20,6 +20,9 @@ export interface KeyStore {
   find(key: string): Promise<Caller | null>;
 }
 
+/** Is it found out who asks? */
+export const isKnown = (res: Response): boolean => res.locals['caller'] !== undefined;
+
 export const callerOf = (res: Response): Caller => {
   const caller = res.locals['caller'] as Caller | undefined;
   if (!caller) throw new Error('this route is mounted without authentication');

@@ -1,4 +1,4 @@
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHmac, hash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { SCOPES, type Scope } from '@llm-gateway/shared';
 import type { Caller, KeyStore } from './caller.js';
 
@@ -15,8 +15,8 @@ interface KnownKey {
 /** The keys of SERVICE_KEYS and ADMIN_KEYS. A key in both lists is an admin's. */
 export function environmentKeys(serviceKeys: readonly string[], adminKeys: readonly string[]): KeyStore {
   // Digests under a secret of this process: equal in length, and of no use to whoever reads them.
-  const secret = randomBytes(32);
-  const digestOf = (key: string): Buffer => createHmac('sha256', secret).update(key).digest();
+  const secret = randomBytes(32).toString('hex');
+  const digestOf = (key: string): Buffer => hash('sha256', secret + key, 'buffer');
   const known: KnownKey[] = [
     ...adminKeys.map((key) => ({ digest: digestOf(key), caller: callerFor(key, SCOPES) })),
     ...serviceKeys.map((key) => ({ digest: digestOf(key), caller: callerFor(key, SERVICE_SCOPES) })),

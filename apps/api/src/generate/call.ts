@@ -3,6 +3,8 @@ import type { GenerateCaller } from './deps.js';
 
 /** One HTTP call of `generate`, as the flow sees it. */
 export interface Call {
+  /** Of the request, should it become one. */
+  id: string;
   caller: GenerateCaller;
   request: GenerateRequest;
   idempotencyKey: string | null;

@@ -2,7 +2,7 @@
  * One generate call: plan it (candidates, cache key, deadline) → the first result of its idempotency key → the cache → share
  * the call of an identical request, or enqueue its own → wait for the reply. With Redis away: carry it out here (direct mode).
  */
-import { GatewayError, newRequestId, RETRY_AFTER_MS } from '@llm-gateway/shared';
+import { GatewayError, RETRY_AFTER_MS } from '@llm-gateway/shared';
 import { directly, refusePromises } from '../direct/directly.js';
 import type { Answer, Queued } from './answer.js';
 import type { Call } from './call.js';
@@ -58,10 +58,10 @@ function cacheHasNone({ cachePulse }: GenerateDeps): Refusal {
   return new Refusal(new GatewayError('unavailable', 'the cache cannot be read, try again', { retryAfterMs: RETRY_AFTER_MS }));
 }
 
-function planCall(deps: GenerateDeps, { caller, request, isAsync, idempotencyKey }: Call): Plan {
+function planCall(deps: GenerateDeps, { id, caller, request, isAsync, idempotencyKey }: Call): Plan {
   if (!deps.config.loaded)
     throw new GatewayError('unavailable', 'the configuration is not loaded yet', { retryAfterMs: RETRY_AFTER_MS });
   const { apiId, cacheTtlSeconds } = deps;
-  const options = { requestId: newRequestId(), apiId, isAsync, hasIdempotencyKey: idempotencyKey !== null, cacheTtlSeconds };
+  const options = { requestId: id, apiId, isAsync, hasIdempotencyKey: idempotencyKey !== null, cacheTtlSeconds };
   return plan(deps.config.current(), caller, request, options);
 }

@@ -3,8 +3,8 @@ import { cacheKey, cacheScope, estimateInput } from '@llm-gateway/engine';
 import type { RequestHead } from '@llm-gateway/queue';
 import {
   GatewayError,
-  canonicalHash,
   requestTime,
+  textHash,
   type Candidate,
   type ConfigSnapshot,
   type GenerateRequest,
@@ -58,7 +58,7 @@ export function plan(snapshot: ConfigSnapshot, caller: GenerateCaller, request: 
   const mode = request.cache?.mode ?? 'default';
   const hash = mode === 'off' ? null : firstCacheKey(snapshot, candidates, request, scope);
   const reads = mode === 'default' || mode === 'only';
-  const flight = mode === 'default' && !options.isAsync ? canonicalHash({ hash, candidates }) : null;
+  const flight = mode === 'default' && !options.isAsync ? textHash(`${hash} ${JSON.stringify(candidates)}`) : null;
   const now = Date.now();
   const keeps = options.isAsync || options.hasIdempotencyKey;
   const head: RequestHead = {

@@ -28,7 +28,7 @@ export function planReplay(
   const planned = plan(snapshot, caller, request, options);
   const head = { ...planned.head, keyId, relatedTo: ref.requestId, replayOf: ref.requestId };
   // Nothing is accepted for later without the queue, so no replay is carried out here.
-  const call = { caller, request, idempotencyKey: null, isAsync: true, signal, markDirect: () => undefined };
+  const call = { id: replayId, caller, request, idempotencyKey: null, isAsync: true, signal, markDirect: () => undefined };
   return { call, planned: { ...planned, head } };
 }
 

@@ -2,7 +2,7 @@ import { Router, type Request } from 'express';
 import { actingFor } from '../auth/acting-for.js';
 import { callerOf } from '../auth/caller.js';
 import type { GenerateDeps } from '../generate/deps.js';
-import { hangUpSignal, idempotencyKey } from '../generate/router.js';
+import { hangUpSignal, idempotencyKey } from '../generate/route.js';
 import { parse } from '../http/parse.js';
 import { replayJobs } from './bulk-replay.js';
 import { cancelJob } from './cancel.js';

@@ -35,7 +35,7 @@ export interface Route {
   /** In the order in which they are tried; empty where `refusal` says why. */
   candidates: Candidate[];
   rule: RouteRule;
-  verdicts: Verdict[];
+  readonly verdicts: Verdict[];
   /** Overrides that apply to the request and were passed over, and why. */
   notes: string[];
   refusal: GatewayError | null;
@@ -54,12 +54,19 @@ type Ranked = { provider: ProviderConfig; candidate: Candidate | null; reason: s
 
 /** @returns the route; one without candidates carries its `refusal`. */
 export function resolveRoute(snapshot: ConfigSnapshot, query: RouteQuery): Route {
-  const providers = snapshot.providers.toSorted(byPriority);
+  const providers = inPriority(snapshot);
   const lead = leadOf(providers, snapshot, query);
   const ranked = lead.refusal ? [] : rank(providers, lead, query);
   const candidates = ranked.flatMap(({ candidate }) => candidate ?? []);
   const refusal = lead.refusal ?? (candidates.length === 0 ? nobody(providers, query) : null);
-  return { candidates, rule: lead.rule, verdicts: verdicts(providers, ranked, lead), notes: lead.notes, refusal };
+  const { rule, notes } = lead;
+  return {
+    ...{ candidates, rule, notes, refusal },
+    // Only people ask for them.
+    get verdicts() {
+      return verdicts(providers, ranked, lead);
+    },
+  };
 }
 
 /** @throws GatewayError invalid_request for a provider that does not exist, no_provider where nothing can serve the request. */
@@ -166,5 +173,14 @@ const toCandidate = (provider: ProviderConfig, model: string): Candidate => ({
   type: provider.type,
   model,
 });
+
+const sorted = new WeakMap<ConfigSnapshot, readonly ProviderConfig[]>();
+
+/** Every request asks, and a snapshot never changes. */
+function inPriority(snapshot: ConfigSnapshot): readonly ProviderConfig[] {
+  const known = sorted.get(snapshot) ?? snapshot.providers.toSorted(byPriority);
+  sorted.set(snapshot, known);
+  return known;
+}
 
 const byPriority = (a: ProviderConfig, b: ProviderConfig): number => a.priority - b.priority || (a.name < b.name ? -1 : 1);

@@ -1,9 +1,10 @@
-import { Router, type Request, type Response } from 'express';
+import type { Request, RequestHandler, Response } from 'express';
 import { commandsWritten } from '@llm-gateway/queue';
 import { GatewayError, generateRequest } from '@llm-gateway/shared';
 import { z } from 'zod';
 import { callerOf } from '../auth/caller.js';
 import { parse } from '../http/parse.js';
+import { ownIdOf } from '../http/request-id.js';
 import { sendJson } from '../http/send-json.js';
 import type { Answer, Queued } from './answer.js';
 import { CallerGone } from './await-outcome.js';
@@ -14,31 +15,33 @@ import { rateLimitHeaders } from './rate-limit-headers.js';
 
 const generateQuery = z.strictObject({ mode: z.literal('async').optional() });
 
-export function generateRouter(deps: GenerateDeps): Router {
-  const router = Router();
-  router.post('/', async (req, res) => {
-    const caller = callerOf(res);
-    const request = forCustomer(caller, parse(generateRequest, req.body));
-    const hangUp = lazyHangUpSignal(res);
-    const call = {
-      caller,
-      request,
-      idempotencyKey: idempotencyKey(req),
-      isAsync: isAsync(req, parse(generateQuery, req.query)),
-      get signal() {
-        return hangUp();
-      },
-      markDirect: () => void res.set('X-Gateway-Mode', 'direct'),
-    };
-    try {
-      // A process that is killed after answering has sent the usage row on its way.
-      await send(deps, res, await generate(deps, call).finally(commandsWritten));
-    } catch (error) {
-      if (error instanceof CallerGone) return;
-      throw error;
-    }
-  });
-  return router;
+/** `POST` on the path where this is mounted. Without a router, whose walk is a tenth of a cache hit. */
+export function generateRoute(deps: GenerateDeps): RequestHandler {
+  return (req, res, next) => (req.method === 'POST' && req.path === '/' ? answerCall(deps, req, res) : next());
+}
+
+async function answerCall(deps: GenerateDeps, req: Request, res: Response): Promise<void> {
+  const caller = callerOf(res);
+  const request = forCustomer(caller, parse(generateRequest, req.body));
+  const hangUp = lazyHangUpSignal(res);
+  const call = {
+    id: ownIdOf(res),
+    caller,
+    request,
+    idempotencyKey: idempotencyKey(req),
+    isAsync: isAsync(req, parse(generateQuery, req.query)),
+    get signal() {
+      return hangUp();
+    },
+    markDirect: () => void res.set('X-Gateway-Mode', 'direct'),
+  };
+  try {
+    // A process that is killed after answering has sent the usage row on its way.
+    await send(deps, res, await generate(deps, call).finally(commandsWritten));
+  } catch (error) {
+    if (error instanceof CallerGone) return;
+    throw error;
+  }
 }
 
 export function idempotencyKey(req: Pick<Request, 'get'>): string | null {
