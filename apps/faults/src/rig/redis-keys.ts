@@ -6,6 +6,7 @@ const PAGE = 1_000;
 const LISTS = ['wait', 'active', 'paused'];
 const SETS = ['prioritized', 'delayed', 'completed', 'failed'];
 /** They come and go with what is in them. */
+const UNFINISHED = /^lgw:[^:]+:unfinished$/;
 const LIST = new RegExp(`^\\{lgw\\.[^}]+\\}:generate\\.[^:]+:(${[...LISTS, ...SETS].join('|')})$`);
 const JOB = /^(\{lgw\.[^}]+\}:generate\.[^:]+:)(req_[^:]+)$/;
 
@@ -35,7 +36,7 @@ export async function countKeys(redis: Redis): Promise<KeyCensus> {
   const info = await redis.info('memory');
   return {
     ending: names.length - endless.length,
-    lasting: new Set(endless.filter((name) => !JOB.test(name) && !LIST.test(name))),
+    lasting: new Set(endless.filter((name) => ![JOB, LIST, UNFINISHED].some((kind) => kind.test(name)))),
     orphans,
     usedBytes: Number(/used_memory:(\d+)/.exec(info)?.[1]),
   };
