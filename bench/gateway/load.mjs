@@ -14,13 +14,13 @@ export function promptOf(bytes, same) {
 /**
  * Sends `amount` requests in all, evenly over the addresses, from a process of its own, and waits for the last answer: a run that is cut off at a
  * time would leave requests whose rows nobody can count.
- * @param spreadMs over how long the connections begin.
+ * @param spreadMs over how long the connections begin. @param rate requests a second, evenly spread; undefined: as many as the connections can send.
  */
-export async function load({ urls, headers, body, connections, amount, overallRate, spreadMs }) {
+export async function load({ urls, headers, body, connections, amount, rate, spreadMs }) {
   const each = Math.ceil(connections / urls.length);
   const plan = { urls, headers: { 'content-type': 'application/json', ...headers }, body, connections: each };
   const child = fork(PROGRAM, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
-  child.send({ ...plan, amount: Math.max(each, Math.ceil(amount / urls.length)), overallRate, spreadMs });
+  child.send({ ...plan, amount: Math.max(each, Math.ceil(amount / urls.length)), rate: rate && rate / urls.length, spreadMs });
   const [result] = await Promise.race([
     once(child, 'message'),
     once(child, 'exit').then(([code]) => Promise.reject(new Error(`the load generator ended with ${code}`))),

@@ -69,7 +69,7 @@ async function run({ chosen, rounds, seconds, scale, profile, smoke, out, 'no-pe
     for (const [name, scenario] of Object.entries(chosen)) {
       console.error(name);
       results[name] = await scenario(stack, how);
-      console.log(`\n${runsTable(name, results[name].runs)}`);
+      console.log(`\n${[runsTable(name, results[name].runs), ...(results[name].notes ?? [])].join('\n')}`);
     }
   } finally {
     await stack.stop();

@@ -6,12 +6,13 @@ const SAMPLE_MS = 250;
 
 /**
  * @param side `{ urls, headers, body, processes, books? }`; books: those of our side, which are checked.
- * @param how `{ connections, seconds, warmUp?, amount?, overallRate? }`: as many requests as the warm-up says fit in `seconds`, or `amount`.
+ * @param how `{ connections, seconds, warmUp?, amount?, rate? }`: as many requests as the warm-up says fit in `seconds`, or `amount`; `rate` a
+ * second, evenly spread, or as many as the connections can send.
  */
 export async function measure(side, how) {
   const { connections, seconds } = how;
   const warmUp = await send(side, { connections, amount: how.warmUp ?? connections * 60 });
-  const amount = how.amount ?? Math.max(connections * 2, Math.round((how.overallRate ?? warmUp.rate) * seconds));
+  const amount = how.amount ?? Math.max(connections * 2, Math.round((how.rate ?? warmUp.rate) * seconds));
   const peak = {};
   const sampling = setInterval(() => grow(peak, residentMb(side.processes)), SAMPLE_MS);
   const before = cpuSeconds(side.processes);

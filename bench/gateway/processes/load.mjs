@@ -1,6 +1,10 @@
-/** The load generator's process: one run of autocannon on each address at once, as the parent's message says, and what came of it back. */
+/**
+ * The load generator's process: one run on each address at once, as the parent's message says, and what came of it back. As much as so many
+ * connections can send is autocannon's; a steady rate is not: it sends each second's requests at the second's beginning.
+ */
 import { setTimeout as sleep } from 'node:timers/promises';
 import autocannon from 'autocannon';
+import { paced } from './paced.mjs';
 
 const MOST_GROUPS = 50;
 
@@ -34,10 +38,10 @@ function partsOf({ spreadMs, connections, amount, ...plan }) {
   }));
 }
 
-async function run({ url, headers, body, connections, amount, overallRate, afterMs }, onAnswer) {
+async function run({ url, headers, body, connections, amount, rate, afterMs }, onAnswer) {
+  if (rate) return paced({ url, headers, body, amount, rate }, onAnswer);
   await sleep(afterMs);
-  const options = { url, method: 'POST', headers, body, connections, amount, timeout: 120, idReplacement: true };
-  const instance = autocannon({ ...options, ...(overallRate ? { overallRate } : {}) });
+  const instance = autocannon({ url, method: 'POST', headers, body, connections, amount, timeout: 120, idReplacement: true });
   // autocannon's own histogram counts in whole milliseconds.
   instance.on('response', (_client, _status, _bytes, ms) => onAnswer(ms));
   return instance;
