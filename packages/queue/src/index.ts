@@ -21,7 +21,7 @@ export { KeptJobs, type JobRef, type KeptJob, type Shelf } from './jobs/kept-job
 export { LaneWorker, type LaneResult } from './lane-worker.js';
 export { readAllowance, readLimiterUse, type Allowance, type LimiterUse } from './lanes/allowance.js';
 export { LaneHealth, type LaneCheck, type LaneStatus } from './lanes/lane-health.js';
-export { hasLimits, Limiter, type Admission, type LaneLimits, type Permit } from './lanes/limiter.js';
+export { Limiter, type Admission, type LaneLimits, type Permit } from './lanes/limiter.js';
 export { LocalLaneHealth } from './lanes/local-lane-health.js';
 export { LocalLimiter } from './lanes/local-limiter.js';
 export { ClockWatch } from './redis/clock-watch.js';

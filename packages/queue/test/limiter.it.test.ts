@@ -1,5 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import Bottleneck from 'bottleneck';
 import { Limiter, readAllowance, type Admission, type LaneLimits, type Redis } from '../src/index.js';
+import { bottleneckConnection } from '../src/lanes/bottleneck-connection.js';
+import { DirectSlots } from '../src/lanes/datastore.js';
 import { logger, startHarness, until, type Harness } from './harness.js';
 
 const NONE: LaneLimits = { rpmLimit: null, tpmLimit: null, maxConcurrency: null };
@@ -144,6 +147,8 @@ describe('limits', () => {
     release(first, 100);
     const next = await limiter.admit(name, limits, call(50));
     release(next, 50);
+    // What is to be given back is given back before the limiter is let go of.
+    await limiter.drop(name);
     expect(await admin.hget(settings, 'reservoir')).toBe('950');
   }, 20_000);
 
@@ -198,5 +203,48 @@ describe('limits', () => {
     const next = await limiter.admit(name, limits, call());
     expect(next.kind).toBe('permit');
     release(next);
+  }, 20_000);
+
+  it('do not let a call wait where its caller says that it would be for nothing', async () => {
+    const name = freshLane();
+    const limits = { ...NONE, maxConcurrency: 1 };
+    const limiter = await replica();
+    const holder = await limiter.admit(name, limits, call());
+    const asked = Date.now();
+    const turnedAway = await limiter.admit(name, limits, { ...call(), pointless: () => Promise.resolve(true) });
+    expect(turnedAway.kind).toBe('wait');
+    expect(Date.now() - asked).toBeLessThan(1_000);
+    release(holder);
+  }, 20_000);
+
+  it('offer a freed slot to those who wait, also after Redis has taken their process for dead', async () => {
+    const name = freshLane();
+    const limits = { ...NONE, maxConcurrency: 1 };
+    const [here, there] = [await replica(), await replica()];
+    const holder = await here.admit(name, limits, call());
+    const waiting = [here, there, here].map((limiter) => limiter.admit(name, limits, call()));
+    const served: Promise<void>[] = waiting.map(async (admission) => release(await admission) as void);
+    await until(async () => (await admin.hvals(`b_lgw.${name}.calls_client_num_queued`)).some((waits) => Number(waits) > 0));
+    await admin.del(`b_lgw.${name}.calls_client_last_seen`);
+    const freedAt = Date.now();
+    release(holder);
+    await Promise.all(served);
+    // A second each, where Bottleneck offers it to somebody who does not wait.
+    expect(Date.now() - freedAt).toBeLessThan(900);
+  }, 20_000);
+
+  it('count a slot once that is asked for again after a connection broke', async () => {
+    const connection = bottleneckConnection(await harness.client());
+    const limiter = new Bottleneck({ id: freshLane(), connection, maxConcurrent: 2 });
+    const slots = new DirectSlots(limiter);
+    const taken = [];
+    for (const id of ['a', 'a', 'b', 'c']) taken.push(await slots.take(id, 1, 10_000));
+    expect(taken).toEqual([true, true, true, false]);
+    await slots.free('a');
+    await slots.free('a');
+    expect(await slots.take('c', 1, 10_000)).toBe(true);
+    expect(await slots.take('d', 1, 10_000)).toBe(false);
+    await limiter.disconnect(false);
+    void connection.disconnect(false);
   }, 20_000);
 });

@@ -5,7 +5,7 @@
  * Think of every line as the last one that this process executes: the job runs again elsewhere, finds the attempt opened
  * here, and goes on behind it.
  */
-import { hasLimits, laneOf, type GenerateJobPayload, type LaneResult } from '@llm-gateway/queue';
+import { laneOf, type GenerateJobPayload, type LaneResult } from '@llm-gateway/queue';
 import type { EngineDeps } from '../deps.js';
 import type { Trouble } from '../finish/outcome-of.js';
 import { estimateInput } from './attempt-row.js';
@@ -26,23 +26,23 @@ export async function attempt(deps: EngineDeps, payload: GenerateJobPayload, sig
   if (!provider) return leaveLane(deps, payload, `provider ${lane.provider} is no longer there or disabled`);
   const run: Run = { deps, payload, provider, model: lane.model, signal };
 
-  // Before the wait for a slot, which may be long: a lane with an open circuit is left at once.
-  if (hasLimits(provider.config) && (await deps.lanes.isOpen(provider.config.name)))
-    return leaveLane(deps, payload, circuitOpen(run));
+  const { name } = provider.config;
   const askedAt = Date.now();
-  const admission = await deps.limiter.admit(provider.config.name, provider.config, { ...slotFor(run), signal });
+  // Asked only before a wait for a slot, which may be long: a lane with an open circuit is left at once.
+  const pointless = () => deps.lanes.isOpen(name);
+  const admission = await deps.limiter.admit(name, provider.config, { ...slotFor(run), signal, pointless });
+  const limiterMs = Date.now() - askedAt;
   if (admission.kind === 'never') return leaveLane(deps, payload, `the request is larger than the tpm_limit of ${lane.provider}`);
-  if (admission.kind === 'wait' && !signal.aborted) return whenLaneIsBlocked(run, admission.untilMs, 'its limits are used up');
-  if (admission.kind === 'wait') return giveUp(deps, payload, CANCELLED);
+  if (admission.kind === 'wait') return withoutSlot(run, admission.untilMs);
   let made: Pick<Settled, 'usedTokens' | 'calls'> | null = null;
   try {
     // The wait for the slot may have taken all the time there was.
     const overMeanwhile = overBefore(payload, signal);
     if (overMeanwhile) return await giveUp(deps, payload, overMeanwhile);
-    const health = await deps.lanes.check(provider.config.name);
+    const health = await deps.lanes.check(name);
     if (health.kind === 'paused') return await whenLaneIsBlocked(run, health.until, 'it asked to be left alone');
     if (health.kind === 'open') return await leaveLane(deps, payload, circuitOpen(run));
-    const attempts = await open(run, Date.now() - askedAt);
+    const attempts = await open(run, limiterMs);
     if (typeof attempts === 'string') return await withoutCall(run, attempts, health.probe);
     const settled = await callAndSettle(run, attempts, health);
     made = settled;
@@ -50,6 +50,13 @@ export async function attempt(deps: EngineDeps, payload: GenerateJobPayload, sig
   } finally {
     admission.permit.release(made?.usedTokens ?? null, made?.calls);
   }
+}
+
+async function withoutSlot(run: Run, untilMs: number): Promise<LaneResult> {
+  const { deps, payload, provider, signal } = run;
+  if (signal.aborted) return giveUp(deps, payload, CANCELLED);
+  if (await deps.lanes.isOpen(provider.config.name)) return leaveLane(deps, payload, circuitOpen(run));
+  return whenLaneIsBlocked(run, untilMs, 'its limits are used up');
 }
 
 function slotFor({ payload: { head, request }, provider: { config } }: Run) {

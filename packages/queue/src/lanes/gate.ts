@@ -1,6 +1,13 @@
-/** The way into one Bottleneck limiter: first come, first served, and nobody waits here for the next minute. */
+/**
+ * The way into one Bottleneck limiter: first come, first served, and nobody waits here for the next minute. Who comes while nobody waits asks
+ * for a slot directly; only who finds none joins Bottleneck's line, in which all processes get their turn.
+ */
+import { randomUUID } from 'node:crypto';
 import type Bottleneck from 'bottleneck';
 import type { Redis } from 'ioredis';
+import { DirectSlots } from './datastore.js';
+import { Refunds } from './refunds.js';
+import { Slot, type HeldSlot, type SlotCall } from './slot.js';
 
 /** After so long without a slot, ask whether the minute's allowance is used up. */
 const PATIENCE_MS = 50;
@@ -12,15 +19,13 @@ const GRANT_TRAVEL_MS = 25;
 /** For so long, an empty reservoir is believed without asking again. */
 const EMPTY_MEMORY_MS = 250;
 
-export interface GateCall {
-  /** What the call takes from the reservoir. */
-  weight: number;
+export interface GateCall extends SlotCall {
   /** Epoch ms. */
   deadline: number;
-  /** After this a slot counts as free again, should our process die. */
-  longestCallMs: number;
   /** Aborts when the call is no longer wanted. */
   signal?: AbortSignal;
+  /** Asked before a wait for a slot: true where it would be for nothing. */
+  pointless?: () => Promise<boolean>;
 }
 
 export interface GateOptions {
@@ -30,28 +35,61 @@ export interface GateOptions {
   settingsKey: string;
   /** Adding to a reservoir that is not there would create one, and so a limit. */
   hasReservoir: boolean;
+  /** Do calls count for as long as they take? Else they count when they begin, and no more. */
+  holds: boolean;
 }
 
 export class Gate {
   readonly #options: GateOptions;
+  readonly #slots: DirectSlots;
+  readonly #refunds: Refunds;
   readonly #line: (() => void)[] = [];
   #asking = 0;
-  #empty: { untilMs: number; believedUntil: number } | null = null;
+  /** What was asked for in vain, and until when nobody asks for as much again. */
+  #empty: { weight: number; untilMs: number; believedUntil: number } | null = null;
 
   constructor(options: GateOptions) {
     this.#options = options;
+    this.#slots = new DirectSlots(options.limiter);
+    this.#refunds = new Refunds({ ...options, onRefunded: () => (this.#empty = null) });
   }
 
   /** @returns a slot; or the time (epoch ms) before which there is none, which may be the call's deadline. */
-  async take(call: GateCall): Promise<Slot | { untilMs: number }> {
-    if (!(await this.#turn(call.deadline))) return { untilMs: call.deadline };
+  async take(call: GateCall): Promise<HeldSlot | { untilMs: number }> {
+    if (this.#asking === 0) {
+      const now = this.#known(call.weight) ?? (await this.#takeNow(call));
+      if (now) return now;
+    }
+    if ((await call.pointless?.()) || !(await this.#turn(call.deadline))) return { untilMs: call.deadline };
     try {
-      return this.#known() ?? (await this.#ask(call));
+      return this.#known(call.weight) ?? (await this.#ask(call));
     } finally {
       const next = this.#line.shift();
       if (next) next();
       else this.#asking--;
     }
+  }
+
+  /** Gives back what is to be given back, before the limiter is let go of. */
+  async close(): Promise<void> {
+    await this.#refunds.flush();
+  }
+
+  /** @returns null where one has to wait for a slot. */
+  async #takeNow({ weight, longestCallMs }: GateCall): Promise<HeldSlot | { untilMs: number } | null> {
+    const { holds } = this.#options;
+    const id = randomUUID();
+    const takenAt = Date.now();
+    if (!(await this.#slots.take(id, weight, holds ? longestCallMs : 0))) {
+      const refill = await this.#refillAt(weight);
+      return refill === null ? null : this.#noteEmpty(weight, refill);
+    }
+    const giveBack = (unused: number) => {
+      // Where Redis cannot be told, the slot is free again after the longest call.
+      if (holds) this.#slots.free(id).catch(() => undefined);
+      this.#refund(unused, takenAt);
+    };
+    return { giveBack };
   }
 
   /** A place among those who ask. @returns false when the deadline passes before one is free. */
@@ -76,12 +114,18 @@ export class Gate {
     });
   }
 
-  #known(): { untilMs: number } | null {
-    return this.#empty && this.#empty.believedUntil > Date.now() ? { untilMs: this.#empty.untilMs } : null;
+  #known(weight: number): { untilMs: number } | null {
+    const empty = this.#empty;
+    return empty && empty.believedUntil > Date.now() && weight >= empty.weight ? { untilMs: empty.untilMs } : null;
   }
 
-  async #ask(call: GateCall): Promise<Slot | { untilMs: number }> {
-    const slot = new Slot(this.#options.limiter, call, (unused, takenAt) => void this.#refund(unused, takenAt));
+  #noteEmpty(weight: number, refill: number): { untilMs: number } {
+    this.#empty = { weight, untilMs: refill, believedUntil: Math.min(refill, Date.now() + EMPTY_MEMORY_MS) };
+    return { untilMs: refill };
+  }
+
+  async #ask(call: GateCall): Promise<HeldSlot | { untilMs: number }> {
+    const slot = new Slot(this.#options.limiter, call, (unused, takenAt) => this.#refund(unused, takenAt));
     for (
       let patience = PATIENCE_MS;
       !(await slot.granted(Math.min(patience, LONGEST_PATIENCE_MS, call.deadline - Date.now())));
@@ -91,27 +135,16 @@ export class Gate {
       const refill = await this.#refillAt(call.weight);
       // What we see used up may be our own grant, taken in Redis a moment before it is told here.
       if (slot.held || (refill !== null && (await slot.granted(GRANT_TRAVEL_MS)))) return slot;
-      if (refill !== null) this.#empty = { untilMs: refill, believedUntil: Math.min(refill, Date.now() + EMPTY_MEMORY_MS) };
       if (refill !== null || Date.now() >= call.deadline || call.signal?.aborted) {
         slot.abandon();
-        return { untilMs: refill ?? call.deadline };
+        return refill === null ? { untilMs: call.deadline } : this.#noteEmpty(call.weight, refill);
       }
     }
     return slot;
   }
 
-  /** What was taken in an earlier minute is not given back to this one. */
-  async #refund(unused: number, takenAt: number): Promise<void> {
-    const { hasReservoir, redis, settingsKey, limiter } = this.#options;
-    if (unused === 0 || !hasReservoir) return;
-    try {
-      const refilledAt = Number(await redis.hget(settingsKey, 'lastReservoirRefresh'));
-      if (refilledAt > takenAt) return;
-      this.#empty = null;
-      await limiter.incrementReservoir(unused);
-    } catch {
-      // The books of the limiter are wrong until the next minute, by one call.
-    }
+  #refund(unused: number, takenAt: number): void {
+    if (this.#options.hasReservoir) this.#refunds.add(unused, takenAt);
   }
 
   /** @returns when the reservoir is refilled, or null while it is not what we wait for. */
@@ -121,61 +154,5 @@ export class Gate {
     if (reservoir === undefined || last === undefined || !interval || reservoir >= weight) return null;
     const at = last + interval;
     return at <= Date.now() ? null : at;
-  }
-}
-
-/** One place in a Bottleneck limiter, asked for at once and held until it is given back. */
-export class Slot {
-  readonly #weight: number;
-  readonly #refund: (unused: number, takenAt: number) => void;
-  #takenAt = 0;
-  #free: (() => void) | null = null;
-  #onGrant: (() => void) | null = null;
-  #abandoned = false;
-
-  constructor(limiter: Bottleneck, call: GateCall, refund: (unused: number, takenAt: number) => void) {
-    this.#weight = call.weight;
-    this.#refund = refund;
-    // A rejection is Bottleneck giving up on the slot (expired, disconnected); the call itself has its own deadline.
-    limiter.schedule({ weight: call.weight, expiration: call.longestCallMs }, () => this.#run()).catch(() => undefined);
-  }
-
-  get held(): boolean {
-    return this.#free !== null;
-  }
-
-  async granted(withinMs: number): Promise<boolean> {
-    if (this.held) return true;
-    return new Promise((resolve) => {
-      const timer = setTimeout(() => resolve(false), Math.max(0, withinMs));
-      this.#onGrant = () => {
-        clearTimeout(timer);
-        resolve(true);
-      };
-    });
-  }
-
-  /** Ends the hold. @param unused weight that goes back into the reservoir; below 0 it takes more out. */
-  giveBack(unused: number): void {
-    this.#free?.();
-    this.#refund(unused, this.#takenAt);
-  }
-
-  /** For a slot that was not granted: what it takes later goes back at once. */
-  abandon(): void {
-    if (this.held) this.giveBack(this.#weight);
-    this.#abandoned = true;
-  }
-
-  async #run(): Promise<void> {
-    this.#takenAt = Date.now();
-    if (this.#abandoned) {
-      this.#refund(this.#weight, this.#takenAt);
-      return;
-    }
-    await new Promise<void>((resolve) => {
-      this.#free = resolve;
-      this.#onGrant?.();
-    });
   }
 }

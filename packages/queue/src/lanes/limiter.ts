@@ -10,6 +10,7 @@ import type { Redis } from 'ioredis';
 import type { Logger } from '@llm-gateway/shared';
 import { limiterId, limiterSettingsKey } from './allowance.js';
 import { bottleneckConnection } from './bottleneck-connection.js';
+import { hearOnlyWhileWaiting } from './datastore.js';
 import { Gate, type GateCall } from './gate.js';
 
 const MINUTE_MS = 60_000;
@@ -85,8 +86,11 @@ export class Limiter {
 
   /** Forgets a provider's limiters in this process; what stands in Redis expires by itself. */
   async drop(provider: string): Promise<void> {
+    const making = this.#lanes.get(provider);
     this.#lanes.delete(provider);
     this.#limits.delete(provider);
+    const lane = await making?.catch(() => null);
+    await Promise.all([lane?.calls?.close(), lane?.tokens?.close()]);
     for (const id of [limiterId(provider, 'calls'), limiterId(provider, 'tokens')]) {
       const limiter = this.#limiters.get(id);
       this.#limiters.delete(id);
@@ -113,14 +117,14 @@ export class Limiter {
 
   async #makeLane(provider: string, { rpmLimit, tpmLimit, maxConcurrency }: LaneLimits): Promise<Lane> {
     const [calls, tokens] = await Promise.all([
-      this.#gate(limiterId(provider, 'calls'), { maxConcurrent: maxConcurrency, ...perMinute(rpmLimit) }),
-      this.#gate(limiterId(provider, 'tokens'), { maxConcurrent: null, ...perMinute(tpmLimit) }),
+      this.#gate(limiterId(provider, 'calls'), { maxConcurrent: maxConcurrency, ...perMinute(rpmLimit) }, true),
+      this.#gate(limiterId(provider, 'tokens'), { maxConcurrent: null, ...perMinute(tpmLimit) }, false),
     ]);
     return { calls, tokens };
   }
 
-  /** @returns null where there is nothing to limit; whoever waited at a limit that is gone may then go. */
-  async #gate(id: string, settings: Settings): Promise<Gate | null> {
+  /** @param holds calls count for as long as they take. @returns null where there is nothing to limit; whoever waited at a limit that is gone may then go. */
+  async #gate(id: string, settings: Settings, holds: boolean): Promise<Gate | null> {
     const limits = settings.maxConcurrent !== null || settings.reservoirRefreshAmount !== null;
     const known = this.#limiters.get(id);
     if (!known && !limits) return null;
@@ -129,12 +133,13 @@ export class Limiter {
     const settingsKey = limiterSettingsKey(id);
     await this.#bringUpToDate(limiter, settingsKey, settings);
     const hasReservoir = settings.reservoirRefreshAmount !== null;
-    return limits ? new Gate({ limiter, redis: this.#redis, settingsKey, hasReservoir }) : null;
+    return limits ? new Gate({ limiter, redis: this.#redis, settingsKey, hasReservoir, holds }) : null;
   }
 
   #create(id: string, settings: Settings): Bottleneck {
     const limiter = new Bottleneck({ id, connection: this.#connection, ...settings, timeout: IDLE_MS });
     limiter.on('error', (error: Error) => this.#logger.debug({ err: error, limiter: id }, 'limiter failed'));
+    hearOnlyWhileWaiting(limiter);
     this.#limiters.set(id, limiter);
     return limiter;
   }

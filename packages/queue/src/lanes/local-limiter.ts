@@ -3,8 +3,9 @@
  * its share: the limit divided by the replicas last seen, and never less than one call.
  */
 import Bottleneck from 'bottleneck';
-import { Slot, type GateCall } from './gate.js';
+import type { GateCall } from './gate.js';
 import { hasLimits, type Admission, type LaneLimits } from './limiter.js';
+import { Slot, type HeldSlot } from './slot.js';
 
 const MINUTE_MS = 60_000;
 const PATIENCE_MS = 100;
@@ -23,6 +24,7 @@ export class LocalLimiter {
   async admit(provider: string, limits: LaneLimits, call: GateCall): Promise<Admission> {
     if (!hasLimits(limits)) return { kind: 'permit', permit: { release: () => undefined } };
     if (limits.tpmLimit !== null && call.weight > limits.tpmLimit) return { kind: 'never' };
+    if (await call.pointless?.()) return { kind: 'wait', untilMs: call.deadline };
     const { calls, tokens, share } = this.#lane(provider, limits);
     const slot = await calls.take({ ...call, weight: 1 });
     if ('untilMs' in slot) return { kind: 'wait', untilMs: slot.untilMs };
@@ -83,7 +85,7 @@ class LocalGate {
   }
 
   /** @returns a slot; or the time (epoch ms) before which there is none. */
-  async take(call: GateCall): Promise<Pick<Slot, 'giveBack'> | { untilMs: number }> {
+  async take(call: GateCall): Promise<HeldSlot | { untilMs: number }> {
     if (this.#amount === null && this.#maxConcurrent === null) return UNLIMITED;
     const slot = new Slot(this.#limiter, call, (unused, takenAt) => void this.#refund(unused, takenAt));
     while (!(await slot.granted(Math.min(PATIENCE_MS, call.deadline - Date.now())))) {
