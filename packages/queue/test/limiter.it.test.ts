@@ -223,7 +223,7 @@ describe('limits', () => {
     const [here, there] = [await replica(), await replica()];
     const holder = await here.admit(name, limits, call());
     const waiting = [here, there, here].map((limiter) => limiter.admit(name, limits, call()));
-    const served: Promise<void>[] = waiting.map(async (admission) => release(await admission) as void);
+    const served = waiting.map(async (admission) => release(await admission));
     await until(async () => (await admin.hvals(`b_lgw.${name}.calls_client_num_queued`)).some((waits) => Number(waits) > 0));
     await admin.del(`b_lgw.${name}.calls_client_last_seen`);
     const freedAt = Date.now();
@@ -247,4 +247,23 @@ describe('limits', () => {
     await limiter.disconnect(false);
     void connection.disconnect(false);
   }, 20_000);
+
+  it.each([NONE, { ...NONE, maxConcurrency: 5 }])(
+    'are waited for while Redis refuses to write: %j',
+    async (more) => {
+      const name = freshLane();
+      const limits = { ...more, rpmLimit: 100, tpmLimit: 1_000 };
+      const limiter = await replica();
+      release(await limiter.admit(name, limits, call()));
+      await admin.config('RESETSTAT');
+      await admin.config('SET', 'maxmemory', '1');
+      const admission = limiter.admit(name, limits, call());
+      // Asked directly, and then in line.
+      await until(async () => Number(/errorstat_OOM:count=(\d+)/.exec(await admin.info('errorstats'))?.[1] ?? 0) > 3);
+      await admin.config('SET', 'maxmemory', '0');
+      expect((await admission).kind).toBe('permit');
+      release(await admission);
+    },
+    20_000,
+  );
 });

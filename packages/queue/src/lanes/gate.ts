@@ -5,6 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import type Bottleneck from 'bottleneck';
 import type { Redis } from 'ioredis';
+import { isRedisRefusal } from '../redis/refusals.js';
 import { DirectSlots } from './datastore.js';
 import { Refunds } from './refunds.js';
 import { Slot, type HeldSlot, type SlotCall } from './slot.js';
@@ -18,6 +19,8 @@ const LONGEST_PATIENCE_MS = 500;
 const GRANT_TRAVEL_MS = 25;
 /** For so long, an empty reservoir is believed without asking again. */
 const EMPTY_MEMORY_MS = 250;
+/** A limit that has turned nobody away for so long will hardly turn the next one away. */
+const CALM_MS = 1_000;
 
 export interface GateCall extends SlotCall {
   /** Epoch ms. */
@@ -47,6 +50,7 @@ export class Gate {
   #asking = 0;
   /** What was asked for in vain, and until when nobody asks for as much again. */
   #empty: { weight: number; untilMs: number; believedUntil: number } | null = null;
+  #refusedAt = 0;
 
   constructor(options: GateOptions) {
     this.#options = options;
@@ -70,26 +74,41 @@ export class Gate {
     }
   }
 
+  /** Is a slot to be had in all likelihood? Then other limits of the call can be asked at the same time. */
+  get isCalm(): boolean {
+    return this.#asking === 0 && Date.now() - this.#refusedAt > CALM_MS;
+  }
+
+  /** @returns a slot if there is one this moment. */
+  async tryTake({ weight, longestCallMs }: SlotCall): Promise<HeldSlot | null> {
+    const { holds } = this.#options;
+    const id = randomUUID();
+    const takenAt = Date.now();
+    if (!(await this.#slots.take(id, weight, holds ? longestCallMs : 0).catch(falseIfRefused))) {
+      this.#refusedAt = Date.now();
+      return null;
+    }
+    const giveBack = (unused: number) => {
+      // Where Redis cannot be told, the slot is free again after the longest call.
+      if (holds) this.#slots.free(id).catch(() => undefined);
+      this.#refund(unused, takenAt);
+      // Of a call that was not made: somebody else may need it now.
+      if (unused === weight) void this.#refunds.flush();
+    };
+    return { giveBack };
+  }
+
   /** Gives back what is to be given back, before the limiter is let go of. */
   async close(): Promise<void> {
     await this.#refunds.flush();
   }
 
   /** @returns null where one has to wait for a slot. */
-  async #takeNow({ weight, longestCallMs }: GateCall): Promise<HeldSlot | { untilMs: number } | null> {
-    const { holds } = this.#options;
-    const id = randomUUID();
-    const takenAt = Date.now();
-    if (!(await this.#slots.take(id, weight, holds ? longestCallMs : 0))) {
-      const refill = await this.#refillAt(weight);
-      return refill === null ? null : this.#noteEmpty(weight, refill);
-    }
-    const giveBack = (unused: number) => {
-      // Where Redis cannot be told, the slot is free again after the longest call.
-      if (holds) this.#slots.free(id).catch(() => undefined);
-      this.#refund(unused, takenAt);
-    };
-    return { giveBack };
+  async #takeNow(call: GateCall): Promise<HeldSlot | { untilMs: number } | null> {
+    const slot = await this.tryTake(call);
+    if (slot) return slot;
+    const refill = await this.#refillAt(call.weight);
+    return refill === null ? null : this.#noteEmpty(call.weight, refill);
   }
 
   /** A place among those who ask. @returns false when the deadline passes before one is free. */
@@ -139,6 +158,7 @@ export class Gate {
         slot.abandon();
         return refill === null ? { untilMs: call.deadline } : this.#noteEmpty(call.weight, refill);
       }
+      if (slot.lost) return this.#ask(call);
     }
     return slot;
   }
@@ -155,4 +175,10 @@ export class Gate {
     const at = last + interval;
     return at <= Date.now() ? null : at;
   }
+}
+
+/** Redis that may not write just now, because its memory is full or it is a replica, has no slot just now. */
+function falseIfRefused(error: unknown): false {
+  if (isRedisRefusal(error)) return false;
+  throw error;
 }

@@ -12,6 +12,7 @@ import { limiterId, limiterSettingsKey } from './allowance.js';
 import { bottleneckConnection } from './bottleneck-connection.js';
 import { hearOnlyWhileWaiting } from './datastore.js';
 import { Gate, type GateCall } from './gate.js';
+import type { HeldSlot } from './slot.js';
 
 const MINUTE_MS = 60_000;
 /** Redis forgets a limiter that nobody used for this long. */
@@ -69,19 +70,7 @@ export class Limiter {
     // Bottleneck would keep it waiting for ever, and everybody behind it.
     if (limits.tpmLimit !== null && call.weight > limits.tpmLimit) return { kind: 'never' };
     const lane = await this.#lane(provider, limits);
-    const slot = (await lane.calls?.take({ ...call, weight: 1 })) ?? null;
-    if (slot && 'untilMs' in slot) return { kind: 'wait', untilMs: slot.untilMs };
-    const budget = (await lane.tokens?.take(call)) ?? null;
-    if (budget && 'untilMs' in budget) {
-      // The call is not made, so it must not count against the requests either.
-      slot?.giveBack(1);
-      return { kind: 'wait', untilMs: budget.untilMs };
-    }
-    const release = (usedTokens: number | null, calls = 1) => {
-      slot?.giveBack(usedTokens === null ? 1 : 1 - calls);
-      budget?.giveBack(call.weight - (usedTokens ?? 0));
-    };
-    return { kind: 'permit', permit: { release } };
+    return (await takeAtOnce(lane, call)) ?? (await takeInTurn(lane, call));
   }
 
   /** Forgets a provider's limiters in this process; what stands in Redis expires by itself. */
@@ -160,6 +149,34 @@ export class Limiter {
     const updated: unknown = limiter.updateSettings(changes);
     await (updated as Promise<void>);
   }
+}
+
+/** Both limits in one round trip, while both have room. @returns null where one has not. */
+async function takeAtOnce({ calls, tokens }: Lane, call: GateCall): Promise<Admission | null> {
+  if (!calls?.isCalm || !tokens?.isCalm) return null;
+  const [slot, budget] = await Promise.all([calls.tryTake({ ...call, weight: 1 }), tokens.tryTake(call)]);
+  if (slot && budget) return permitFor(call, slot, budget);
+  slot?.giveBack(1);
+  budget?.giveBack(call.weight);
+  return null;
+}
+
+async function takeInTurn(lane: Lane, call: GateCall): Promise<Admission> {
+  const slot = (await lane.calls?.take({ ...call, weight: 1 })) ?? null;
+  if (slot && 'untilMs' in slot) return { kind: 'wait', untilMs: slot.untilMs };
+  const budget = (await lane.tokens?.take(call)) ?? null;
+  if (!budget || !('untilMs' in budget)) return permitFor(call, slot, budget);
+  // The call is not made, so it must not count against the requests either.
+  slot?.giveBack(1);
+  return { kind: 'wait', untilMs: budget.untilMs };
+}
+
+function permitFor({ weight }: GateCall, slot: HeldSlot | null, budget: HeldSlot | null): Admission {
+  const release = (usedTokens: number | null, calls = 1) => {
+    slot?.giveBack(usedTokens === null ? 1 : 1 - calls);
+    budget?.giveBack(weight - (usedTokens ?? 0));
+  };
+  return { kind: 'permit', permit: { release } };
 }
 
 export const hasLimits = (limits: LaneLimits): boolean =>

@@ -22,12 +22,18 @@ export class Slot implements HeldSlot {
   #free: (() => void) | null = null;
   #onGrant: (() => void) | null = null;
   #abandoned = false;
+  #lost = false;
 
   constructor(limiter: Bottleneck, call: SlotCall, refund: (unused: number, takenAt: number) => void) {
     this.#weight = call.weight;
     this.#refund = refund;
-    // A rejection is Bottleneck giving up on the slot (expired, disconnected); the call itself has its own deadline.
-    limiter.schedule({ weight: call.weight, expiration: call.longestCallMs }, () => this.#run()).catch(() => undefined);
+    // A rejection is Bottleneck giving up on the slot (refused by Redis, expired, disconnected); the call itself has its own deadline.
+    limiter.schedule({ weight: call.weight, expiration: call.longestCallMs }, () => this.#run()).catch(() => (this.#lost = true));
+  }
+
+  /** Given up by Bottleneck: who still wants it has to ask again. */
+  get lost(): boolean {
+    return this.#lost;
   }
 
   get held(): boolean {
