@@ -4,6 +4,13 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
+const [file] = process.argv.slice(2);
+if (file?.startsWith('-')) {
+  // Not the name of a file to write, whatever was meant.
+  console.log('npm run sbom [-- FILE]: what an image installs, as CycloneDX, into FILE or on standard output');
+  process.exit(['--help', '-h'].includes(file) ? 0 : 1);
+}
+
 const root = fileURLToPath(new URL('..', import.meta.url));
 const read = (file) => JSON.parse(readFileSync(new URL(`../${file}`, import.meta.url), 'utf8'));
 
@@ -24,7 +31,6 @@ if (problems.length > 0) {
   process.exit(1);
 }
 const text = `${JSON.stringify(sbom, null, 2)}\n`;
-const [file] = process.argv.slice(2);
 if (file === undefined) process.stdout.write(text);
 else writeFileSync(file, text);
 console.error(`${sbom.components.length} components, CycloneDX ${sbom.specVersion}`);

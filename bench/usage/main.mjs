@@ -15,20 +15,29 @@ const KINDS = ['reads', 'writer', 'export', 'price'];
 const EXPORT_ROWS = 1_000_000;
 const WRITER_REQUESTS = 60_000;
 
-const { values: options } = parseArgs({
-  options: {
-    rows: { type: 'string', default: '1000000,10000000' },
-    only: { type: 'string', default: KINDS.join(',') },
-    times: { type: 'string', default: '100' },
-    keep: { type: 'string', default: '.data/bench-usage' },
-    out: { type: 'string', default: 'bench/results' },
-    fresh: { type: 'boolean', default: false },
-    help: { type: 'boolean', short: 'h', default: false },
-  },
-});
+const options = readOptions();
 
 if (options.help) process.stdout.write(await readFile(new URL('help.txt', import.meta.url), 'utf8'));
 else process.exitCode = await run();
+
+function readOptions() {
+  try {
+    return parseArgs({
+      options: {
+        rows: { type: 'string', default: '1000000,10000000' },
+        only: { type: 'string', default: KINDS.join(',') },
+        times: { type: 'string', default: '100' },
+        keep: { type: 'string', default: '.data/bench-usage' },
+        out: { type: 'string', default: 'bench/results' },
+        fresh: { type: 'boolean', default: false },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    }).values;
+  } catch (error) {
+    console.error(`${error.message}\nnpm run bench:usage -- --help says what there is`);
+    process.exit(1);
+  }
+}
 
 async function run() {
   const only = options.only.split(',');

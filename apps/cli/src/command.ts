@@ -38,6 +38,12 @@ export function readOptions<const T extends Options>(args: string[], options: T)
   try {
     return parseArgs({ args, options, allowPositionals: false }).values;
   } catch (error) {
-    throw new OperatorError(error instanceof Error ? error.message : String(error), { cause: error });
+    throw optionProblem(error);
   }
+}
+
+/** What `parseArgs` found wrong, without its advice on arguments that begin with a dash: none of ours do. */
+export function optionProblem(error: unknown): OperatorError {
+  const [problem = ''] = (error instanceof Error ? error.message : String(error)).split('. To specify a positional argument');
+  return new OperatorError(problem, { cause: error });
 }

@@ -59,6 +59,12 @@ describe('the operator’s commands', () => {
     ['an unknown command', ['prices:guess'], {}, 'usage: node apps/cli/dist/main.js <jobs|keys:reencrypt|'],
     ['a name that every object has', ['toString'], {}, 'usage: node apps/cli'],
     ['no action', ['jobs'], {}, 'say which: list, show, replay, cancel\n'],
+    [
+      'a misspelt option beside ids',
+      ['jobs', 'list', '--statsu', 'failed'],
+      {},
+      "Unknown option '--statsu'\nnpm run jobs -- --help says what there is\n",
+    ],
     ['no admin key', ['jobs', 'list'], {}, 'LGW_ADMIN_KEY: is required and not set\n'],
     [
       'a gateway out of reach',

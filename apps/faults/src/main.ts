@@ -19,8 +19,13 @@ if (args.includes('--help') || args.includes('-h')) {
     process.exitCode = options.list ? list() : await run(options);
   } catch (error) {
     console.error(error instanceof Error ? error.message : String(error));
+    if (isOptionProblem(error)) console.error('npm run test:faults -- --help says what there is');
     process.exitCode = 1;
   }
+}
+
+function isOptionProblem(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS');
 }
 
 function list(): number {

@@ -17,6 +17,7 @@ export async function plan(env: StandaloneEnv): Promise<string> {
     `  use     ${env.REDIS_URL ? 'the server of REDIS_URL' : `${redis ?? 'a Redis server, to be installed'}, with its data in ${join(env.DATA_DIR, 'redis')}`}`,
     '  apply   the missing migrations',
     `  use     ${[keySource('SERVICE_KEYS'), keySource('ADMIN_KEYS'), keySource('ENCRYPTION_KEYS')].join(', ')}`,
+    ...(vendors.length > 0 ? ['  switch  what stand-ins there are to their vendors of these keys, or off'] : []),
     `  create  where there are no providers yet: ${vendors.length > 0 ? vendors.map((type) => `${type}-main`).join(', ') : 'a stand-in for each of the six types'}`,
     `  start   the API on ${env.HOST}:${env.PORT} and a worker, with logs in ${join(env.DATA_DIR, 'logs')}`,
   ].join('\n');

@@ -23,9 +23,8 @@ export function readCursor<T extends z.ZodType>(key: T, cursor: string | undefin
   const parsed = key.safeParse(parseJson(json));
   // What PostgreSQL cannot compare with, no list of ours has made: text with NUL, times before our era.
   if (parsed.success && !json.includes('\\u0000') && !json.includes('"0000-')) return parsed.data;
-  throw new GatewayError('invalid_request', 'the request is not valid', {
-    details: [{ path: 'cursor', message: 'must be a next_cursor of this list' }],
-  });
+  const message = 'must be a next_cursor of this list';
+  throw new GatewayError('invalid_request', `cursor: ${message}`, { details: [{ path: 'cursor', message }] });
 }
 
 /** @param rows one more than `limit` where there is another page. */

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { createLogger } from '@llm-gateway/shared';
 import { RedisPulse, type Redis } from '../src/index.js';
 import { logger, startHarness, until, type Harness } from './harness.js';
 
@@ -67,6 +68,27 @@ describe('a Redis that is frozen', () => {
     await until(() => pulse.isUp, 2_000);
     expect(await redis.ping()).toBe('PONG');
   });
+});
+
+it('says quietly that it has reached Redis first, and aloud that it is lost and back', async () => {
+  const said: string[] = [];
+  const write = (line: string): void => {
+    const { level, msg } = JSON.parse(line) as { level: string; msg: string };
+    said.push(`${level}: ${msg}`);
+  };
+  const heard = createLogger({ name: 'test', level: 'info' }, { write });
+  const other = new RedisPulse({ redis, replicaId: 'b', name: 'test', logger: heard });
+  try {
+    await other.start();
+    process.kill(harness.server.pid, 'SIGSTOP');
+    await until(() => !other.isUp);
+    process.kill(harness.server.pid, 'SIGCONT');
+    await until(() => other.isUp);
+    expect(said).toEqual(['info: redis is up', 'warn: redis is down', 'warn: redis is up']);
+  } finally {
+    other.stop();
+    process.kill(harness.server.pid, 'SIGCONT');
+  }
 });
 
 describe('how many replicas there are', () => {

@@ -9,6 +9,7 @@ import {
   type ConfigSnapshot,
   type GenerateRequest,
 } from '@llm-gateway/shared';
+import { invalid } from '../http/parse.js';
 import { routeOrThrow } from '../routing/resolve.js';
 import type { GenerateCaller } from './deps.js';
 
@@ -40,11 +41,7 @@ export function serviceOf(caller: GenerateCaller, request: GenerateRequest): str
     throw new GatewayError('forbidden', `this key belongs to the service ${caller.service}`);
   }
   const service = caller.service ?? request.service;
-  if (service === undefined) {
-    throw new GatewayError('invalid_request', 'the request is not valid', {
-      details: [{ path: 'service', message: 'is required' }],
-    });
-  }
+  if (service === undefined) throw invalid([{ path: 'service', message: 'is required' }]);
   return service;
 }
 

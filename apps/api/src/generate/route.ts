@@ -1,9 +1,9 @@
 import type { Request, RequestHandler, Response } from 'express';
 import { commandsWritten } from '@llm-gateway/queue';
-import { GatewayError, generateRequest } from '@llm-gateway/shared';
+import { generateRequest } from '@llm-gateway/shared';
 import { z } from 'zod';
 import { callerOf } from '../auth/caller.js';
-import { parse } from '../http/parse.js';
+import { invalid, parse } from '../http/parse.js';
 import { ownIdOf } from '../http/request-id.js';
 import { sendJson } from '../http/send-json.js';
 import type { Answer, Queued } from './answer.js';
@@ -48,8 +48,7 @@ export function idempotencyKey(req: Pick<Request, 'get'>): string | null {
   const key = req.get('idempotency-key');
   if (key === undefined) return null;
   if (key.length >= 1 && key.length <= 255) return key;
-  const details = [{ path: 'Idempotency-Key', message: 'must be 1 to 255 characters long' }];
-  throw new GatewayError('invalid_request', 'the request is not valid', { details });
+  throw invalid([{ path: 'Idempotency-Key', message: 'must be 1 to 255 characters long' }]);
 }
 
 const isAsync = (req: Request, query: z.output<typeof generateQuery>): boolean =>

@@ -1,5 +1,5 @@
 import { parseArgs, type ParseArgsConfig } from 'node:util';
-import { OperatorError } from '../command.js';
+import { OperatorError, optionProblem } from '../command.js';
 
 /** The options that say which jobs. */
 export const FILTER_OPTIONS = {
@@ -20,7 +20,7 @@ export function readIdsAndOptions<const T extends Options>(args: string[], optio
     const { values, positionals } = parseArgs({ args, options, allowPositionals: true });
     return { values, ids: positionals };
   } catch (error) {
-    throw new OperatorError(error instanceof Error ? error.message : String(error), { cause: error });
+    throw optionProblem(error);
   }
 }
 

@@ -20,7 +20,9 @@ const OPTIONS = {
 export const refresh: Command = async (args, { out, pricesFile }) => {
   const options = readOptions(args, OPTIONS);
   const file = pricesFile();
-  if (file === undefined && !options['dry-run']) throw new OperatorError('PRICES_FILE: is required and not set');
+  if (file === undefined && !options['dry-run']) {
+    throw new OperatorError('PRICES_FILE: is required and not set: it names the file that keeps the table, or add --dry-run');
+  }
   const current = await tableInUse(file);
   const text = await readSource(options.source);
   // Used in this process alone, and so checked as the API and the workers will.

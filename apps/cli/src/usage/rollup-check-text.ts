@@ -9,13 +9,15 @@ export const isWrong = ({ wrongDays, wrongMonth }: CheckedMonth): boolean => wro
 const HEADER = ['month', 'requests', 'in the sums', 'cost USD', 'in the sums', 'wrong days', "month's own sums"];
 const NUMBERS = new Set([1, 2, 3, 4, 5]);
 
+const monthsOf = (number: number): string => `${count(number)} ${number === 1 ? 'month' : 'months'}`;
+
 /** For a person: each month, whether right or not. */
 export function rollupCheckText({ from, to }: TimeRange, months: readonly CheckedMonth[]): string {
   const wrong = months.filter(isWrong);
   const verdict =
     wrong.length === 0
-      ? `The sums of ${count(months.length)} months are those of their rows.`
-      : `The sums of ${count(wrong.length)} of ${count(months.length)} months are not those of their rows: add --apply to make them anew.`;
+      ? `The sums of ${monthsOf(months.length)} are those of their rows.`
+      : `The sums of ${count(wrong.length)} of ${monthsOf(months.length)} are not those of their rows: add --apply to make them anew.`;
   const days = wrong.flatMap(({ wrongDays }) => wrongDays.map(dayOf));
   return [
     `Usage from ${dayOf(from)} up to ${dayOf(to)} (not included), UTC`,

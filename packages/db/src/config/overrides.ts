@@ -116,7 +116,7 @@ function refuseNobody({ customerId, service }: Pick<OverrideInput, 'customerId' 
 }
 
 const invalid = (path: string, message: string) =>
-  new GatewayError('invalid_request', 'the request is not valid', { details: [{ path, message }] });
+  new GatewayError('invalid_request', `${path}: ${message}`, { details: [{ path, message }] });
 
 function refuseTakenPair(error: unknown): never {
   if (!isTaken(error)) throw error;

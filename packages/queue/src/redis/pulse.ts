@@ -32,6 +32,7 @@ type Beat = { state: RedisState; quick: boolean };
 export class RedisPulse {
   readonly #options: PulseOptions;
   #state: RedisState = 'down';
+  #hasBeenUp = false;
   #replicas: number;
   #failures = 0;
   #beating = false;
@@ -113,7 +114,10 @@ export class RedisPulse {
   #become(state: RedisState): void {
     if (state === this.#state) return;
     const { logger, name } = this.#options;
-    logger.warn({ redis: name, was: this.#state, is: state }, 'redis changed its state');
+    // Reaching it for the first time is how every process starts.
+    const level = state === 'up' && !this.#hasBeenUp ? 'info' : 'warn';
+    logger[level]({ redis: name, was: this.#state, is: state }, `redis is ${state}`);
+    this.#hasBeenUp ||= state === 'up';
     this.#state = state;
     if (state === 'down') this.#onDown();
   }
