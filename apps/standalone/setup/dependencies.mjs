@@ -21,15 +21,21 @@ export const dependencies = {
 };
 
 function isInstalled([path, { version, link, optional }], installed) {
-  if (path === '' || link || !path.startsWith('node_modules/')) return true;
-  const there = installed.get(path);
+  if (link || !path.includes('node_modules/')) return true;
+  // A workspace's own folder goes and comes without npm's record of the root's.
+  const there = path.startsWith('node_modules/') ? installed.get(path) : readJson(`${path}/package.json`);
   // An optional package is for some platforms only.
   return there ? there.version === version : optional === true;
 }
 
 function readPackages(file) {
+  const packages = readJson(file)?.packages;
+  return packages ? Object.entries(packages) : null;
+}
+
+function readJson(file) {
   try {
-    return Object.entries(JSON.parse(readFileSync(inRoot(file), 'utf8')).packages);
+    return JSON.parse(readFileSync(inRoot(file), 'utf8'));
   } catch {
     return null;
   }
