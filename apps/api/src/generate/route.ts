@@ -15,7 +15,7 @@ import { rateLimitHeaders } from './rate-limit-headers.js';
 
 const generateQuery = z.strictObject({ mode: z.literal('async').optional() });
 
-/** `POST` on the path where this is mounted. Without a router, whose walk is a tenth of a cache hit. */
+/** `POST` on the path where this is mounted. Without a router of its own, whose walk each call would pay for. */
 export function generateRoute(deps: GenerateDeps): RequestHandler {
   return (req, res, next) => (req.method === 'POST' && req.path === '/' ? answerCall(deps, req, res) : next());
 }
