@@ -1,10 +1,13 @@
 /** The API process: `node apps/api/dist/main.js`, any number of them. */
+import { setFlagsFromString } from 'node:v8';
 import { followPriceFile } from '@llm-gateway/engine';
-import { collectEarly, createLogger, endOnUnexpected, onStopSignal } from '@llm-gateway/shared';
+import { createLogger, endOnUnexpected, onStopSignal } from '@llm-gateway/shared';
 import { readEnv } from './env.js';
 import { startApi } from './start-api.js';
 
-collectEarly();
+// What an export leaves behind is collected at a third more than is in use. By itself V8 waits for three times that much, and the
+// process grows by a hundred megabytes for nothing.
+setFlagsFromString('--heap-growing-percent=30');
 
 /** After the drain: for rows that are still to be stored, and connections to be closed. */
 const CLOSING_MS = 5_000;

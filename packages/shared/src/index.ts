@@ -7,7 +7,6 @@ export * from './env-fields.js';
 export * from './env.js';
 export * from './errors.js';
 export * from './generate.js';
-export * from './heap.js';
 export * from './ids.js';
 export * from './logger.js';
 export * from './money.js';
