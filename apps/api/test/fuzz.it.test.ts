@@ -30,8 +30,9 @@ beforeAll(async () => {
     await api.call('POST', '/api/v1/providers', { body: provider }),
     await api.call('POST', '/api/v1/overrides', { body: { customer_id: 'c', service: null, provider: 'fuzzed' } }),
     await api.call('POST', '/api/v1/budgets', { body: { scope: 'all', window: 'day', soft_limit_usd: 1 } }),
+    await api.call('POST', '/api/v1/keys', { body: { name: 'fuzzed', scopes: ['read'] } }),
   ];
-  expect(rows.map(({ status }) => status)).toEqual([201, 201, 201]);
+  expect(rows.map(({ status }) => status)).toEqual([201, 201, 201, 201]);
   known = ['fuzzed', ...rows.map(({ body }) => (body as { id: string }).id)];
 }, 60_000);
 afterAll(() => api.end());
