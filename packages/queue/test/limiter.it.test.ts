@@ -205,6 +205,32 @@ describe('limits', () => {
     release(next);
   }, 20_000);
 
+  it.each([
+    ['both limits are asked at once', false],
+    ['one is asked after the other', true],
+  ])(
+    'keep no slot of a call whose tokens could not be asked for: %s',
+    async (_how, turnedAway) => {
+      const name = freshLane();
+      const limits = { ...NONE, maxConcurrency: 1, tpmLimit: 1_000 };
+      const limiter = await replica();
+      const holder = await limiter.admit(name, limits, call());
+      if (turnedAway) expect((await limiter.admit(name, limits, call(1, 100))).kind).toBe('wait');
+      release(holder);
+      await until(async () => (await admin.hget(`b_lgw.${name}.calls_settings`, 'running')) === '0');
+      // Of another type, so that the script for the tokens fails and that for the slot does not.
+      const weights = `b_lgw.${name}.tokens_job_weights`;
+      await admin.del(weights);
+      await admin.set(weights, 'spoilt');
+      await expect(limiter.admit(name, limits, call())).rejects.toThrow(/WRONGTYPE/);
+      await admin.del(weights);
+      const next = await limiter.admit(name, limits, call(1, 2_000));
+      expect(next.kind).toBe('permit');
+      release(next);
+    },
+    20_000,
+  );
+
   it('do not let a call wait where its caller says that it would be for nothing', async () => {
     const name = freshLane();
     const limits = { ...NONE, maxConcurrency: 1 };

@@ -154,17 +154,24 @@ export class Limiter {
 /** Both limits in one round trip, while both have room. @returns null where one has not. */
 async function takeAtOnce({ calls, tokens }: Lane, call: GateCall): Promise<Admission | null> {
   if (!calls?.isCalm || !tokens?.isCalm) return null;
-  const [slot, budget] = await Promise.all([calls.tryTake({ ...call, weight: 1 }), tokens.tryTake(call)]);
+  const asked = await Promise.allSettled([calls.tryTake({ ...call, weight: 1 }), tokens.tryTake(call)]);
+  const [slot, budget] = asked.map((each) => (each.status === 'fulfilled' ? each.value : null));
   if (slot && budget) return permitFor(call, slot, budget);
   slot?.giveBack(1);
   budget?.giveBack(call.weight);
+  const failed = asked.find((each) => each.status === 'rejected');
+  if (failed) throw failed.reason;
   return null;
 }
 
 async function takeInTurn(lane: Lane, call: GateCall): Promise<Admission> {
   const slot = (await lane.calls?.take({ ...call, weight: 1 })) ?? null;
   if (slot && 'untilMs' in slot) return { kind: 'wait', untilMs: slot.untilMs };
-  const budget = (await lane.tokens?.take(call)) ?? null;
+  const budget =
+    (await lane.tokens?.take(call).catch((error: unknown) => {
+      slot?.giveBack(1);
+      throw error;
+    })) ?? null;
   if (!budget || !('untilMs' in budget)) return permitFor(call, slot, budget);
   // The call is not made, so it must not count against the requests either.
   slot?.giveBack(1);
