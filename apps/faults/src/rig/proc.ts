@@ -44,11 +44,19 @@ export async function ownerOfPort(port: number, pids: readonly number[]): Promis
 
 /** @returns the local ports of a process' TCP connections, to wherever they lead. */
 export async function localPorts(pid: number): Promise<number[]> {
+  return (await connections(pid)).map(({ local }) => local);
+}
+
+/** @returns the ports at both ends of a process' TCP sockets; 0 where nobody is at the other. */
+export async function connections(pid: number): Promise<{ local: number; remote: number }[]> {
   const files = await readdir(`/proc/${pid}/fd`).catch(() => []);
   const links = await Promise.all(files.map((file) => readlink(`/proc/${pid}/fd/${file}`).catch(() => '')));
   const own = new Set(links);
   const sockets = (await readFile('/proc/net/tcp', 'utf8')).split('\n').map((line) => line.trim().split(/\s+/));
   return sockets
     .filter((fields) => own.has(`socket:[${fields[9]}]`))
-    .map(([, local = '']) => Number.parseInt(local.split(':')[1] ?? '', 16));
+    .map(([, local = '', remote = '']) => ({ local: portOf(local), remote: portOf(remote) }));
 }
+
+/** @param address as in /proc/net/tcp, in hexadecimal digits. */
+const portOf = (address: string): number => Number.parseInt(address.split(':')[1] ?? '', 16);

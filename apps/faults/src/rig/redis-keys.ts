@@ -5,9 +5,11 @@ const PAGE = 1_000;
 /** Where BullMQ names a job, by the type of the key. */
 const LISTS = ['wait', 'active', 'paused'];
 const SETS = ['prioritized', 'delayed', 'completed', 'failed'];
+/** BullMQ's own, one of each a queue: what wakes a worker, and a counter of priorities. */
+const SIGNS = ['marker', 'pc'];
 /** They come and go with what is in them. */
 const UNFINISHED = /^lgw:[^:]+:unfinished$/;
-const LIST = new RegExp(`^\\{lgw\\.[^}]+\\}:generate\\.[^:]+:(${[...LISTS, ...SETS].join('|')})$`);
+const LIST = new RegExp(`^\\{lgw\\.[^}]+\\}:generate\\.[^:]+:(${[...LISTS, ...SETS, ...SIGNS].join('|')})$`);
 const JOB = /^(\{lgw\.[^}]+\}:generate\.[^:]+:)(req_[^:]+)$/;
 
 export interface KeyCensus {

@@ -4,10 +4,11 @@ import type { ChildHandle } from '@llm-gateway/local-services';
 import type { FaultTest, TestContext } from '../fault-test.js';
 import { Client } from '../load/client.js';
 import { steadily } from '../load/load.js';
-import { localPorts, openFiles } from '../rig/proc.js';
+import { connections, openFiles } from '../rig/proc.js';
 import { probe, PROBED, type LiveMemory } from '../rig/probe.js';
 import { countKeys, forgetEnded, type KeyCensus } from '../rig/redis-keys.js';
 import type { Rig } from '../rig/rig.js';
+import { until } from '../rig/wait.js';
 import { closeBooks } from './close-books.js';
 
 const SECONDS = 60;
@@ -22,26 +23,40 @@ const WARM_UP = 0.4;
 const LONGEST_WARM_UP_S = 400;
 const KEPT_S = 320;
 const FLAT = 0.05;
-/** Connections to vendors, of which there are as many as calls at the same moment. */
+/** A connection to a store that is made anew before the old one is closed. */
 const FILES_MORE = 4;
+/** An unused connection is kept for as long as the vendor says, and our stand-in says 60 s. */
+const VENDORS_IDLE_MS = 75_000;
 
 interface Sample {
   /** By process. */
   memory: LiveMemory[];
-  /** But for connections that callers have made: how many there are is theirs to say. */
+  /** But for connections of callers and to vendors. */
   files: number[];
 }
 
-async function sample({ fleet }: Rig): Promise<Sample> {
+async function sample({ fleet, vendor }: Rig): Promise<Sample> {
   const memory: LiveMemory[] = [];
   // One after the other: they share the machine's cores, and a collection holds its process up.
   for (const child of fleet.all) memory.push(await probe(child));
-  return { memory, files: await Promise.all(fleet.all.map(ownFiles)) };
+  return { memory, files: await Promise.all(fleet.all.map((child) => ownFiles(child, vendor.port))) };
 }
 
-async function ownFiles({ pid, port }: ChildHandle): Promise<number> {
-  const [files, ports] = await Promise.all([openFiles(pid), localPorts(pid)]);
-  return files - ports.filter((local) => local === port).length;
+/** Without callers' connections and those to vendors: there are as many as calls at the same moment. */
+async function ownFiles({ pid, port }: ChildHandle, vendorPort: number): Promise<number> {
+  const [files, open] = await Promise.all([openFiles(pid), connections(pid)]);
+  return files - open.filter(({ local, remote }) => local === port || remote === vendorPort).length;
+}
+
+/** @returns what was not given back by then. */
+async function leftToVendors({ fleet, vendor }: Rig): Promise<number> {
+  let left = 0;
+  await until('no connection to a vendor', VENDORS_IDLE_MS, async () => {
+    const open = (await Promise.all(fleet.all.map(({ pid }) => connections(pid)))).flat();
+    left = open.filter(({ remote }) => remote === vendor.port).length;
+    return left === 0;
+  }).catch(() => undefined);
+  return left;
 }
 
 /** Calls that succeed, calls that pass a limiter, and now and then one that fails and is made again. */
@@ -93,6 +108,7 @@ export const soak: FaultTest = {
     judgeProcesses(own, samples);
     judgeRedis(own, keysBefore, keysAfter);
     await closeBooks(own);
+    findings.zero('connections to vendors that are left', await leftToVendors(rig));
     findings.zero('keys without an end', (await countKeys(rig.redisClient)).orphans.length);
   },
 };
@@ -111,7 +127,7 @@ function judgeProcesses({ rig, findings }: TestContext, samples: readonly Sample
       findings.atMost(`${who}: ${what} at the end (from ${from.toFixed(1)})`, to, from * (1 + FLAT));
     }
     const [first, last] = ends(samples, ({ files }) => files[index] ?? NaN);
-    findings.atMost(`${who}: open files but for callers' at the end (from ${first})`, last, first + FILES_MORE);
+    findings.atMost(`${who}: open files but for callers' and vendors' at the end (from ${first})`, last, first + FILES_MORE);
   }
 }
 
