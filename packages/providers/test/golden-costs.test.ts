@@ -4,7 +4,7 @@
  * a dollar is the last digit of each number here.
  */
 import { describe, expect, it } from '@jest/globals';
-import { NANO_PER_USD, PROVIDER_TYPES, type ProviderType } from '@llm-gateway/shared';
+import { NANO_PER_USD, PROVIDER_TYPES, type ProviderPricing, type ProviderType } from '@llm-gateway/shared';
 import { priceAttempt } from '../src/index.js';
 import { generate } from './support/calls.js';
 import { answering, fixture, startVendor } from './support/vendor-server.js';
@@ -18,21 +18,27 @@ interface Recording {
   source: string;
   /** Of a custom provider, whose vendor is known by its address. */
   baseUrl?: string;
+  /** Of a provider whose operator gives its prices. */
+  pricing?: ProviderPricing;
 }
 
 /** Its cost as the gateway would have it on the attempt's row. The model that was asked for has no price: the one that served counts. */
-async function costOf({ type, body, at, baseUrl = null }: Omit<Recording, 'baseUrl'> & { baseUrl?: string | null }) {
+async function costOf({ type, body, at, baseUrl, pricing }: Recording) {
   const server = await startVendor(answering(200, body));
   const { tokens, servedModel } = await generate(type, server.url).finally(() => server.stop());
-  const call = { type, baseUrl, model: 'a-name-without-a-price', tokens, at: new Date(at), pricing: null };
-  return priceAttempt(call, servedModel);
+  const call = { type, model: 'a-name-without-a-price', tokens, at: new Date(at) };
+  return priceAttempt({ ...call, baseUrl: baseUrl ?? null, pricing: pricing ?? null }, servedModel);
 }
 
 const OPENAI = 'https://platform.openai.com/docs/pricing';
 const CLAUDE = 'https://platform.claude.com/docs/en/about-claude/pricing';
 const GEMINI = 'https://ai.google.dev/gemini-api/docs/pricing';
 const MISTRAL = 'https://mistral.ai/pricing#api-pricing';
+/** Cached tokens at a tenth of the input's price. */
+const MISTRAL_CACHE = 'https://docs.mistral.ai/studio-api/conversations/advanced/prompt-caching';
 const TOGETHER = 'https://www.together.ai/pricing';
+/** "Select serverless chat models bill cached input tokens at a steep discount": those that its catalogue gives a cached price. */
+const TOGETHER_CACHE = 'https://docs.together.ai/docs/inference/pricing';
 const XAI = 'https://docs.x.ai/docs/models';
 const OPENROUTER = 'https://openrouter.ai/anthropic/claude-sonnet-4.6';
 
@@ -154,6 +160,20 @@ describe('derived from a recording, as no published one shows it', () => {
     expect((await at(200_001)).costNanoUsd).toBe(200_001 * 4_000 + 272 * 18_000);
   });
 
+  it('and so it does for cached content, which counts to the length of the prompt', async () => {
+    // Up to 200,000: $2 in, $0.20 cached, $12 out. Above: $4 in, $0.40 cached, $18 out.
+    const cached = { cachedContentTokenCount: 150_000, cacheTokensDetails: [{ modality: 'TEXT', tokenCount: 150_000 }] };
+    const at = (promptTokenCount: number) =>
+      costOf({
+        type: 'gemini',
+        body: withUsage('gemini/thoughts', { ...cached, promptTokenCount, totalTokenCount: promptTokenCount + 272 }),
+        at: '2025-12-01',
+        source: GEMINI,
+      });
+    expect((await at(200_000)).costNanoUsd).toBe(50_000 * 2_000 + 150_000 * 200 + 272 * 12_000);
+    expect((await at(200_001)).costNanoUsd).toBe(50_001 * 4_000 + 150_000 * 400 + 272 * 18_000);
+  });
+
   it('Claude Sonnet 4.5 does so too, counting what was cached and written, and each of these has its own higher price', async () => {
     // Above 200,000: $6 in, $22.50 out; hits are 0.1 and 5-minute writes 1.25 of the input there as well.
     const at = (input_tokens: number) =>
@@ -161,6 +181,35 @@ describe('derived from a recording, as no published one shows it', () => {
     const rest = 1_111 + 418;
     expect((await at(200_000 - rest)).costNanoUsd).toBe((200_000 - rest) * 3_000 + 1_111 * 300 + 418 * 3_750 + 33 * 15_000);
     expect((await at(200_001 - rest)).costNanoUsd).toBe((200_001 - rest) * 6_000 + 1_111 * 600 + 418 * 7_500 + 33 * 22_500);
+  });
+
+  // Large 3, which the recorded name has meant since 2 December 2025: $0.50 in, $0.05 cached, $1.50 out; 268 tokens of prompt, of which 224 cached.
+  const ofLarge3 = 44 * 500 + 224 * 50 + 5 * 1_500;
+
+  it('Mistral takes a tenth of the input for cached tokens, and they are out of the prompt', async () => {
+    const body = { ...fixture('mistral/cached'), model: 'mistral-large-2512' };
+    expect((await costOf({ type: 'mistral', body, at: '2026-07-24', source: MISTRAL_CACHE })).costNanoUsd).toBe(ofLarge3);
+  });
+
+  it('under the name that Mistral moves from model to model this wants its price told, as the table has it at what it meant before', async () => {
+    const recording = recorded('mistral', 'cached', '2026-07-24', MISTRAL_CACHE);
+    const pricing = { input_per_mtok: 0.5, cached_input_per_mtok: 0.05, output_per_mtok: 1.5 };
+    expect((await costOf({ ...recording, pricing })).costNanoUsd).toBe(ofLarge3);
+    // Large 2: $2 in, $6 out, none for cached tokens. Where this fails the table knows better, and the operator's price can go.
+    expect((await costOf(recording)).costNanoUsd).toBe(268 * 2_000 + 5 * 6_000);
+  });
+
+  it('Together AI, which tells cached tokens beside the prompt, has no discount for those of a Llama; of another model it wants the price told', async () => {
+    // Llama 3.1 8B Instruct Turbo: $0.18 in and out. Of the 22 tokens of prompt 16 cached.
+    const recording = {
+      type: 'llama' as const,
+      body: withUsage('llama/text', { cached_tokens: 16 }),
+      at: '2024-08-20',
+      source: TOGETHER_CACHE,
+    };
+    expect((await costOf(recording)).costNanoUsd).toBe((22 + 44) * 180);
+    const pricing = { input_per_mtok: 0.18, cached_input_per_mtok: 0.03, output_per_mtok: 0.18 };
+    expect((await costOf({ ...recording, pricing })).costNanoUsd).toBe((6 + 44) * 180 + 16 * 30);
   });
 
   it('GPT-5.6 Sol above 272,000 tokens of input', async () => {
