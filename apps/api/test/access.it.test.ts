@@ -40,7 +40,8 @@ function routesOf(handler: Mount['router']): { method: string; path: string }[] 
 let api: TestApi;
 let all: Endpoint[];
 beforeAll(async () => {
-  api = await startTestApi();
+  // Without a token /metrics is nowhere.
+  api = await startTestApi({ METRICS_TOKEN: 'a-token-for-prometheus' });
   all = endpoints(mounts(api.deps));
 });
 afterAll(() => api.end());
@@ -57,7 +58,7 @@ describe('access', () => {
       mounts(api.deps)
         .filter(({ access }) => access === 'own')
         .map(({ path }) => path),
-    ).toEqual(['/admin']);
+    ).toEqual(['/metrics', '/admin']);
   });
 
   it('needs a key on every other route: none and unknown ones are 401', async () => {

@@ -45,7 +45,7 @@ describe('/metrics', () => {
     await api.call('POST', '/api/v1/generate', { body: { service: 's', customer_id: 'a-customer', prompt: 'x' } });
     for (const path of ['/made-up-1', '/made-up-2', '/api/v1/usagex']) await api.call('GET', path);
     const { text, headers } = await scrape();
-    expect(headers.get('content-type')).toMatch(/^text\/plain; version=0\.0\.4/);
+    expect(headers.get('content-type')).toBe('text/plain; version=0.0.4; charset=utf-8');
     expect(valueOf(text, 'llm_gateway_http_requests_total{route="/api/v1/usage",status="200"}')).toBe('1');
     expect(valueOf(text, 'llm_gateway_http_requests_total{route="/api/v1/usage",status="404"}')).toBe('1');
     expect(Number(valueOf(text, 'llm_gateway_http_requests_total{route="other",status="404"}'))).toBeGreaterThanOrEqual(3);

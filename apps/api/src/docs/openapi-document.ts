@@ -23,6 +23,7 @@ export const openApiDocument = (): Document =>
       securitySchemes: {
         serviceKey: { type: 'apiKey', in: 'header', name: 'X-Service-Key' },
         bearer: { type: 'http', scheme: 'bearer' },
+        metricsToken: { type: 'http', scheme: 'bearer', description: '`METRICS_TOKEN`.' },
       },
     },
   });

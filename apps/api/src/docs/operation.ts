@@ -33,6 +33,8 @@ export interface Route {
   description?: string;
   /** null: no key is needed. */
   scope: Scope | null;
+  /** What it asks for in the place of a key: the name of a security scheme. */
+  own?: string;
   path?: z.ZodObject;
   query?: z.ZodObject;
   headers?: z.ZodObject;
@@ -62,13 +64,18 @@ export function operation(route: Route): ZodOpenApiOperationObject {
     tags: [tag],
     summary,
     description: [description, scope && `Needs a key with the scope \`${scope}\`.`].filter(Boolean).join('\n\n'),
-    security: scope === null ? [] : [{ serviceKey: [] }, { bearer: [] }],
+    security: securityOf(route),
     requestParams: { ...(path && { path }), ...(query && { query }), ...(headers && { header: headers }) },
     ...(body && {
       requestBody: { required: !body.optional, content: { 'application/json': { schema: body.schema, example: body.example } } },
     }),
     responses: { [String(ok.status)]: answer(ok), ...errorAnswers(codesOf(route)), ...route.also },
   };
+}
+
+function securityOf({ scope, own }: Route): Record<string, never[]>[] {
+  if (own !== undefined) return [{ [own]: [] }];
+  return scope === null ? [] : [{ serviceKey: [] }, { bearer: [] }];
 }
 
 const answer = ({ description, schema, example, headers, text = [] }: Route['ok']) => ({

@@ -1,3 +1,4 @@
+import { METRICS_CONTENT_TYPE } from '@llm-gateway/engine';
 import { z } from 'zod';
 import type { ZodOpenApiPathsObject } from 'zod-openapi';
 import { readiness } from '../health/readiness.js';
@@ -110,6 +111,19 @@ export const usagePaths: ZodOpenApiPathsObject = {
       summary: 'Requests can be served',
       ok: { status: 200, description: 'They can, if `degraded` with something missing.', schema: readiness },
       also: { '503': { description: 'None can.', content: { 'application/json': { schema: readiness } } } },
+    }),
+  },
+  '/metrics': {
+    get: operation({
+      tag: 'Health',
+      scope: null,
+      own: 'metricsToken',
+      summary: 'Counters and gauges for Prometheus',
+      description:
+        'What this process has counted, and what stands in Redis for all. Beside the API only with `METRICS_TOKEN`, which is no key; with ' +
+        '`METRICS_PORT` on a listener of its own as well.',
+      ok: { status: 200, description: 'The text format of Prometheus.', text: [METRICS_CONTENT_TYPE] },
+      errors: ['unauthorized', 'not_found'],
     }),
   },
 };

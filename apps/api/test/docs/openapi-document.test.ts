@@ -36,6 +36,13 @@ describe('the published contract', () => {
     expect(open).toEqual(['get /health', 'get /health/ready']);
   });
 
+  it('says of /metrics that it wants a token of its own, in which format it answers, and that it may not be there', () => {
+    const { security, responses } = document.paths['/metrics']?.['get'] ?? {};
+    expect(security).toEqual([{ metricsToken: [] }]);
+    expect(Object.keys(responses ?? {})).toEqual(['200', '401', '404', '500']);
+    expect(Object.keys(responses?.['200']?.content ?? {})).toEqual(['text/plain; version=0.0.4; charset=utf-8']);
+  });
+
   it('publishes the request as the server takes it: optional what has a default, and nothing unknown', () => {
     const request = document.components.schemas['GenerateRequest'];
     expect(request?.required ?? []).toEqual([]);
