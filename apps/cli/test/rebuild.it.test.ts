@@ -77,6 +77,30 @@ describe('a rebuild', () => {
     expect((await fixture.run(rebuild, NOVEMBER)).code).toBe(0);
   });
 
+  it('stands in the audit log with its range where it writes, and nowhere where it only looks', async () => {
+    const entries = () => fixture.sql(`SELECT key_id, action, target, target_id, after FROM llm_audit_logs`);
+    const before = await entries();
+    await jsonOf(...NOVEMBER);
+    expect(await entries()).toEqual(before);
+    await jsonOf(...NOVEMBER, '--apply');
+    const range = { from: '2026-11-01T00:00:00.000Z', to: '2026-12-01T00:00:00.000Z', days: 30 };
+    const after = { command: 'usage:rebuild-rollups', ...range };
+    const entry = { key_id: 'system', action: 'usage.rebuild_rollups', target: 'usage', target_id: '*', after };
+    expect(await entries()).toEqual([...before, entry]);
+  });
+
+  it('writes nothing that it cannot put on record', async () => {
+    await fixture.sql(`UPDATE llm_usage_rollups SET errors = 9`);
+    const before = await sums();
+    await fixture.sql('ALTER TABLE llm_audit_logs RENAME TO elsewhere');
+    try {
+      await expect(fixture.run(rebuild, [...NOVEMBER, '--apply'])).rejects.toThrow();
+    } finally {
+      await fixture.sql('ALTER TABLE elsewhere RENAME TO llm_audit_logs');
+    }
+    expect(await sums()).toEqual(before);
+  });
+
   it('leaves sums alone whose rows are gone', async () => {
     await fixture.sql(`DELETE FROM llm_usage_logs WHERE created_at < '2026-11-01'`);
     const before = await sums();

@@ -66,6 +66,41 @@ describe('a re-pricing', () => {
     expect(await jsonOf('--apply')).toMatchObject({ written: 0, total: { changed: 0, old_cost_usd: 1.5, new_cost_usd: 1.5 } });
   });
 
+  it('stands in the audit log with its range and counts where it writes, and nowhere where it does not', async () => {
+    await fixture.addProvider({});
+    await insertUsage(fixture.db, [request(attempt({ costNanoUsd: 1 }), attempt({ costNanoUsd: RIGHT_NANO }))]);
+    const entries = () =>
+      fixture.sql(`SELECT key_id, action, target, target_id, after FROM llm_audit_logs WHERE target = 'usage'`);
+    const before = await entries();
+    await jsonOf();
+    expect(await entries()).toEqual(before);
+    await jsonOf('--apply');
+    const after = {
+      command: 'prices:recompute',
+      from: '2026-11-10T00:00:00.000Z',
+      to: '2026-11-11T00:00:00.000Z',
+      price_table: expect.stringMatching(/^genai-prices@/),
+      ...{ attempts: 2, changed: 1, newly_priced: 0, kept: 0, unpriced: 0, estimated: 0 },
+      ...{ old_cost_usd: 0.750000001, new_cost_usd: 1.5 },
+    };
+    const entry = { key_id: 'system', action: 'usage.recompute', target: 'usage', target_id: '*', after };
+    expect(await entries()).toEqual([...before, entry]);
+    await jsonOf('--apply');
+    expect(await entries()).toHaveLength(before.length + 1);
+  });
+
+  it('writes nothing that it cannot put on record', async () => {
+    await fixture.addProvider({});
+    await insertUsage(fixture.db, [request(attempt({ costNanoUsd: 1 }))]);
+    await fixture.sql('ALTER TABLE llm_audit_logs RENAME TO elsewhere');
+    try {
+      await expect(fixture.run(recompute, [...RANGE, '--apply'])).rejects.toThrow();
+    } finally {
+      await fixture.sql('ALTER TABLE elsewhere RENAME TO llm_audit_logs');
+    }
+    expect(await costs('attempts')).toEqual(['0.000000001']);
+  });
+
   it("takes a provider's own pricing before the table", async () => {
     await fixture.addProvider({ pricing: { input_per_mtok: 2, output_per_mtok: 8 } });
     await insertUsage(fixture.db, [request(attempt({ costNanoUsd: RIGHT_NANO }))]);

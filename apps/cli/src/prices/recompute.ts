@@ -1,8 +1,10 @@
 /** `prices:recompute`: what past calls cost by the prices that are known now. */
 import {
+  actingAsSystem,
   closeDatabase,
   loadSnapshot,
   openDatabase,
+  recordDeeds,
   repriceAttempts,
   type Db,
   type NewPrice,
@@ -76,6 +78,7 @@ async function apply(task: Task, diff: PriceDiff): Promise<ExitCode> {
   const progress = new Progress(note);
   let written = 0;
   let reached = range.from.toISOString();
+  if (diff.total().changed > 0) await record(task, diff);
   try {
     for await (const page of attemptPages(db, range, signal)) {
       written += await repriceAttempts(db, newPrices(page, providers));
@@ -90,6 +93,13 @@ async function apply(task: Task, diff: PriceDiff): Promise<ExitCode> {
   if (!signal.aborted) return EXIT.ok;
   note(`stopped; go on with --from ${reached}`);
   return EXIT.stopped;
+}
+
+/** Before the first batch: what cannot be put on record is not done. The counts are those of the diff; a run that is stopped writes fewer. */
+async function record({ db, range, priceTable }: Task, diff: PriceDiff): Promise<void> {
+  const after = { command: 'prices:recompute', ...range, price_table: priceTable, ...diff.total() };
+  const entry = { action: 'usage.recompute', target: 'usage', targetId: '*', before: null, after };
+  await recordDeeds(actingAsSystem(db), [entry]);
 }
 
 function newPrices(page: StoredAttempt[], providers: ReadonlyMap<string, ProviderConfig>): NewPrice[] {

@@ -1,5 +1,15 @@
 /** `usage:rebuild-rollups`: whether the sums are those of their rows, and making them so. */
-import { checkRollups, closeDatabase, oldestUsage, openDatabase, rebuildRollups, wholeMonths, type Db } from '@llm-gateway/db';
+import {
+  actingAsSystem,
+  checkRollups,
+  closeDatabase,
+  oldestUsage,
+  openDatabase,
+  rebuildRollups,
+  recordDeeds,
+  wholeMonths,
+  type Db,
+} from '@llm-gateway/db';
 import { EXIT, readOptions, type Command, type ExitCode, type Surroundings } from '../command.js';
 import { Progress } from '../progress.js';
 import { count } from '../table.js';
@@ -67,6 +77,7 @@ async function apply({ db, range, signal, note, out, json }: Task): Promise<Exit
     reached = day;
     progress.say(() => `rebuilt up to ${dayOf(day)}`);
   };
+  if (range.from < range.to) await record(db, range);
   await rebuildRollups(db, { ...range, signal, onDay }).catch((error: unknown) => {
     note(goOn());
     throw error;
@@ -81,4 +92,13 @@ async function apply({ db, range, signal, note, out, json }: Task): Promise<Exit
       : `Rebuilt the sums of ${count(days)} days and their months.`,
   );
   return EXIT.ok;
+}
+
+const DAY_MS = 86_400_000;
+
+/** Before the first day: what cannot be put on record is not done. A run that is stopped rebuilds fewer days. */
+async function record(db: Db, { from, to }: TimeRange): Promise<void> {
+  const after = { command: 'usage:rebuild-rollups', from, to, days: (to.getTime() - from.getTime()) / DAY_MS };
+  const entry = { action: 'usage.rebuild_rollups', target: 'usage', targetId: '*', before: null, after };
+  await recordDeeds(actingAsSystem(db), [entry]);
 }
