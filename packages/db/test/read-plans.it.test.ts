@@ -87,6 +87,7 @@ describe('a page of logs', () => {
     ['of a service', { service: 'seo' }],
     ['of a provider', { provider: 'openai-main' }],
     ['of a customer', { customerId: 'customer-1' }],
+    ['of a customer and provider', { customerId: 'customer-1', provider: 'custom-main' }],
   ])('is read by index from its own month on, wherever it is: %s', async (_, filter) => {
     const { whole, byIndex } = await scannedBy((db) => usageLogs(db, { ...YEAR, ...filter }, { limit: 20, cursor }));
     expect(whole).toEqual([]);
@@ -104,5 +105,18 @@ describe('a page of logs', () => {
     const before = await read();
     await scannedBy((db) => usageLogs(db, YEAR, { limit: 20, cursor }));
     expect((await read()) - before).toBeLessThan(100);
+  });
+
+  it('of a customer and provider fetches no rows of the customer at other providers, which are ten times as many', async () => {
+    const fetched = async () =>
+      (
+        await fixture.sql<{ n: number }>(
+          `SELECT coalesce(sum(idx_tup_fetch), 0)::integer AS n FROM pg_stat_user_tables WHERE relname LIKE 'llm_usage_logs_%'`,
+        )
+      )[0]!.n;
+    const before = await fetched();
+    const filter = { ...YEAR, customerId: 'customer-1', provider: 'custom-main' };
+    await scannedBy(async (db) => expect((await usageLogs(db, filter, { limit: 20, cursor })).data).toHaveLength(20));
+    expect((await fetched()) - before).toBeLessThan(50);
   });
 });
