@@ -1,7 +1,6 @@
 import type { NanoUsd } from '@llm-gateway/shared';
 import type { Queryable } from '../connection/database.js';
-import { Prisma } from '../generated/client.js';
-import { callsNear, type Requests } from './rollups/facts.js';
+import { callsOf, type Requests } from './rollups/facts.js';
 
 /** What a request has cost, as the sums count it. */
 export interface SpentRequest {
@@ -14,10 +13,15 @@ export interface SpentRequest {
   costNanoUsd: NanoUsd;
 }
 
-export async function costsOf(tx: Queryable, { where, span }: Requests): Promise<SpentRequest[]> {
+export async function costsOf(tx: Queryable, requests: Requests): Promise<SpentRequest[]> {
   return tx.$queryRaw<SpentRequest[]>`
+    WITH asked AS MATERIALIZED (SELECT id, created_at, service, customer_id, cost_usd FROM llm_usage_logs WHERE ${requests.where}),
+    -- Of the few that have no cost of their own, because one of their calls has no price.
+    priced AS (
+      SELECT request_id, sum(cost_usd) AS cost_usd FROM llm_usage_attempts
+      WHERE ${callsOf(requests)} AND request_id IN (SELECT id FROM asked WHERE cost_usd IS NULL) GROUP BY request_id
+    )
     SELECT id AS "requestId", (extract(epoch FROM created_at) * 1000)::float8 AS "createdAt", service, customer_id AS "customerId",
-      (coalesce(cost_usd, (SELECT sum(call.cost_usd) FROM llm_usage_attempts AS call
-        WHERE call.request_id = asked.id AND ${callsNear(span, Prisma.sql`call.created_at`)}), 0) * 1000000000)::float8 AS "costNanoUsd"
-    FROM (SELECT * FROM llm_usage_logs WHERE ${where}) AS asked`;
+      (coalesce(asked.cost_usd, priced.cost_usd, 0) * 1000000000)::float8 AS "costNanoUsd"
+    FROM asked LEFT JOIN priced ON request_id = id`;
 }

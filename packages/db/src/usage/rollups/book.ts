@@ -30,12 +30,12 @@ export interface Booking extends Requests {
  * Books requests. Rows of sums are taken in the order of their keys, because two transactions that take them in different orders would
  * wait for each other for ever; and they are held until the transaction ends, so let this be its last statement.
  */
-export async function book(tx: Queryable, { where, span, sign, grains = GRAINS }: Booking): Promise<void> {
+export async function book(tx: Queryable, { sign, grains = GRAINS, ...requests }: Booking): Promise<void> {
   const withCustomer = CUBES.filter((cube) => (cube.dimensions & DIMENSION.customer) !== 0);
   const without = CUBES.filter((cube) => (cube.dimensions & DIMENSION.customer) === 0);
   await tx.$executeRaw`
     ${INSERT_ROLLUPS}
-    WITH ${factsOf({ where, span })},
+    WITH ${factsOf(requests)},
     -- Sums without bins are far fewer than with them, and most cubes do without the customer: what they share is added up once.
     added AS (SELECT ${HOUR}, service, customer_id, provider, model, ${SUM_EACH} FROM facts GROUP BY 1, 2, 3, 4, 5),
     binned AS (

@@ -39,23 +39,31 @@ export interface Requests {
   where: Prisma.Sql;
   /** When they arrived, at the earliest and the latest. */
   span: { from: Date; to: Date };
+  /** Where they are known by their ids. */
+  ids?: readonly string[];
 }
+
+/** @returns a condition on `llm_usage_attempts` that the calls of the requests meet, and where they are known by their ids no other. */
+export const callsOf = ({ span, ids }: Requests): Prisma.Sql => {
+  const near = callsNear(span, Prisma.sql`created_at`);
+  return ids ? Prisma.sql`${near} AND request_id = ANY (${[...ids]})` : near;
+};
 
 /**
  * @returns common table expressions, the last of them `facts` (created_at, service, customer_id, provider, model, the sums, bin): none
  * of the names is null, and `bin` is null for a call.
  */
-export const factsOf = ({ where, span }: Requests): Prisma.Sql => Prisma.sql`
+export const factsOf = (requests: Requests): Prisma.Sql => Prisma.sql`
   asked AS MATERIALIZED (
     SELECT id, created_at, service, coalesce(customer_id, '') AS customer_id, coalesce(provider, '') AS provider,
       coalesce(model, '') AS model, cache_status, status, cost_usd, saved_usd, ${LATENCY_BIN} AS bin,
       uncached_input_tokens::bigint + cache_read_tokens + cache_write_tokens + cache_write_1h_tokens AS input_tokens, output_tokens
-    FROM llm_usage_logs WHERE ${where}
+    FROM llm_usage_logs WHERE ${requests.where}
   ),
   called AS MATERIALIZED (
     SELECT asked.id, asked.created_at, asked.service, asked.customer_id, call.provider, coalesce(call.served_model, call.model) AS model,
       call.status, call.error, call.cost_usd
-    FROM asked JOIN llm_usage_attempts AS call ON call.request_id = asked.id AND ${callsNear(span, Prisma.sql`call.created_at`)}
+    FROM asked JOIN (SELECT * FROM llm_usage_attempts WHERE ${callsOf(requests)}) AS call ON call.request_id = asked.id
   ),
   paid AS (SELECT id, sum(cost_usd) AS cost_usd FROM called GROUP BY id),
   facts AS (
