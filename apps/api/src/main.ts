@@ -1,13 +1,11 @@
 /** The API process: `node apps/api/dist/main.js`, any number of them. */
-import { setFlagsFromString } from 'node:v8';
 import { followPriceFile } from '@llm-gateway/engine';
 import { createLogger, endOnUnexpected, onStopSignal } from '@llm-gateway/shared';
 import { readEnv } from './env.js';
+import { collectAsUsual, collectSooner } from './heap.js';
 import { startApi } from './start-api.js';
 
-// What an export leaves behind is collected at a third more than is in use. By itself V8 waits for three times that much, and the
-// process grows by a hundred megabytes for nothing.
-setFlagsFromString('--heap-growing-percent=30');
+collectSooner();
 
 /** After the drain: for rows that are still to be stored, and connections to be closed. */
 const CLOSING_MS = 5_000;
@@ -37,4 +35,5 @@ onStopSignal(async (reason) => {
 });
 
 const { port } = await starting;
+collectAsUsual();
 logger.info({ port, host: env.HOST }, 'listening');

@@ -3,6 +3,7 @@ import { GatewayError, wireName } from '@llm-gateway/shared';
 import { Router, type Response } from 'express';
 import { callerOf } from '../auth/caller.js';
 import type { Deps } from '../deps.js';
+import { withLessGarbage } from '../heap.js';
 import { parse } from '../http/parse.js';
 import { sendChunks } from '../http/send-chunks.js';
 import { ownLog, ownUsage } from './own-usage.js';
@@ -46,7 +47,7 @@ export function usageRouter({ db }: Pick<Deps, 'db'>): Router {
 
   router.get('/export.csv', async (req, res) => {
     const filter = filterOf(res, parse(summaryQuery, req.query));
-    await sendChunks(res, exportHeaders(filter), exportCsv(db, filter));
+    await sendChunks(res, exportHeaders(filter), withLessGarbage(exportCsv(db, filter)));
   });
 
   router.get('/logs', async (req, res) => {
