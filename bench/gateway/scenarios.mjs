@@ -1,5 +1,5 @@
 /** The rows of the table. Each scenario measures its sides in turns and says which ratios follow; a target is what the ratio must reach. */
-import { takeTurns } from './measure.mjs';
+import { measure, takeTurns } from './measure.mjs';
 import { bareGet, bareQueue, direct, ours, portkey } from './sides.mjs';
 
 const round = (value) => Math.round(value * 100) / 100;
@@ -120,6 +120,8 @@ async function workers(stack, how) {
   const runs = {};
   for (const count of [1, 2, 4, 8]) {
     await stack.ours({ workers: count });
+    // Each worker has to get warm: at a hundred calls a second of its own that would take it most of a minute.
+    await measure(ours(stack), { connections: 64, amount: 64, seconds: 1, warmUp: how.warmUp ?? 2_000 * count });
     await stack.providers({ name: 'slow-1s', delayMs: 1_000 });
     const side = ours(stack, { name: `${count} workers of 100`, provider: 'slow-1s', fallback: false });
     const connections = count * 100;
