@@ -33,6 +33,14 @@ interface Arrivals {
   entered: number;
 }
 
+/** How full a queue was found, for one job that may enter it. */
+export interface QueueLook {
+  provider: string;
+  waiting: Promise<number>;
+  arrivals: Arrivals;
+  enteredBefore: number;
+}
+
 export class Belt {
   readonly #queues = new Map<string, Queue>();
   readonly #connectedOnce = new WeakSet<Queue>();
@@ -52,17 +60,24 @@ export class Belt {
     await queue.add('generate', payload, generateJob.optionsFor(payload));
   }
 
+  /** Asks how full a queue is, for {@link enterIfRoom}: ahead of it, where its caller has more to ask in the same round trip. */
+  look(provider: string): QueueLook {
+    const arrivals = this.#arrivalsOf(provider);
+    const waiting = this.depth(provider);
+    // Whoever enters hears of it; not every look is followed by that.
+    waiting.catch(() => undefined);
+    return { provider, waiting, arrivals, enteredBefore: arrivals.entered };
+  }
+
   /**
    * Runs `enter`, which enqueues a job, if fewer than `max` jobs wait. Exact for this process, whatever it does at once; jobs
    * that other replicas are just enqueuing are not seen.
    * @returns false when the queue is full, and `enter` was not run.
    */
-  async enterIfRoom(provider: string, max: number, enter: () => Promise<void>): Promise<boolean> {
-    const arrivals = this.#arrivalsOf(provider);
-    const enteredBefore = arrivals.entered;
-    const waiting = await this.depth(provider);
-    // Those that came in while the queue was counted may or may not be in the count: better one too few than one too many.
-    if (waiting + arrivals.underWay + (arrivals.entered - enteredBefore) >= max) return false;
+  async enterIfRoom({ waiting, arrivals, enteredBefore }: QueueLook, max: number, enter: () => Promise<void>): Promise<boolean> {
+    const found = await waiting;
+    // Those that came in since the queue was counted may or may not be in the count: better one too few than one too many.
+    if (found + arrivals.underWay + (arrivals.entered - enteredBefore) >= max) return false;
     arrivals.underWay++;
     try {
       await enter();

@@ -4,7 +4,7 @@ export { closeAdminSession, openAdminSession, readAdminSession, rewriteAdminSess
 export { countApiReplicas, takeFromMinute } from './access/key-rate.js';
 export { LocalMinute } from './access/local-minute.js';
 export type { MinuteShare } from './access/minute.js';
-export { Belt, laneOf, type JobState } from './belt.js';
+export { Belt, laneOf, type JobState, type QueueLook } from './belt.js';
 export {
   BudgetLedger,
   type BudgetSpan,

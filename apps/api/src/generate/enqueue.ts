@@ -1,6 +1,6 @@
 /** Onto the belt: the first candidate whose lane has room and workers. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { wasNotCarriedOut, type GenerateJobPayload } from '@llm-gateway/queue';
+import { wasNotCarriedOut, type GenerateJobPayload, type QueueLook } from '@llm-gateway/queue';
 import { GatewayError, RETRY_AFTER_MS, type GenerateRequest } from '@llm-gateway/shared';
 import type { GenerateDeps } from './deps.js';
 import type { Plan } from './plan.js';
@@ -34,9 +34,26 @@ async function enqueue(deps: GenerateDeps, request: GenerateRequest, { head, can
   throw error;
 }
 
-/** @returns the provider on whose queue the request is. @throws Refusal queue_full; unavailable where no worker serves any lane. */
-export async function enqueueUnlessFull(deps: GenerateDeps, request: GenerateRequest, planned: Plan): Promise<string> {
-  const served = planned.candidates.filter(({ provider }) => !deps.lanes.isDeserted(provider));
+const servedOf = ({ lanes }: GenerateDeps, { candidates }: Plan): Plan['candidates'] =>
+  candidates.filter(({ provider }) => !lanes.isDeserted(provider));
+
+/** Asks ahead how full the queue is that the request would go on. */
+export function lookAhead(deps: GenerateDeps, planned: Plan): QueueLook | null {
+  const [first] = servedOf(deps, planned);
+  return first ? deps.belt.look(first.provider) : null;
+}
+
+/**
+ * @param ahead what {@link lookAhead} asked for this request.
+ * @returns the provider on whose queue the request is. @throws Refusal queue_full; unavailable where no worker serves any lane.
+ */
+export async function enqueueUnlessFull(
+  deps: GenerateDeps,
+  request: GenerateRequest,
+  planned: Plan,
+  ahead: QueueLook | null = null,
+): Promise<string> {
+  const served = servedOf(deps, planned);
   if (served.length === 0) {
     const options = { retryAfterMs: 5_000 };
     throw new Refusal(new GatewayError('unavailable', 'no worker serves the providers of this request', options));
@@ -44,7 +61,8 @@ export async function enqueueUnlessFull(deps: GenerateDeps, request: GenerateReq
   for (const [index, { provider }] of served.entries()) {
     const candidates = served.slice(index);
     const onThisLane = { ...planned, candidates, head: { ...planned.head, lanes: candidates.map((lane) => lane.provider) } };
-    if (await redisOrNotQueued(deps.belt.enterIfRoom(provider, deps.queueMaxDepth, () => enqueue(deps, request, onThisLane))))
+    const look = ahead?.provider === provider ? ahead : deps.belt.look(provider);
+    if (await redisOrNotQueued(deps.belt.enterIfRoom(look, deps.queueMaxDepth, () => enqueue(deps, request, onThisLane))))
       return provider;
   }
   const message = `the queue of ${served.map(({ provider }) => provider).join(', ')} is full (${deps.queueMaxDepth} requests wait)`;

@@ -1,5 +1,6 @@
 /** A request that makes its own provider call: enqueued, and waited for unless it is asynchronous. */
 import { beginUnlessServed, beginWhenDeserted, type Here } from '../direct/in-their-place.js';
+import type { QueueLook } from '@llm-gateway/queue';
 import type { Answer, Queued } from './answer.js';
 import { awaitOutcome } from './await-outcome.js';
 import type { Call } from './call.js';
@@ -9,12 +10,13 @@ import type { Plan } from './plan.js';
 import { toAnswer } from './to-answer.js';
 import { withinBudgets } from './within-budgets.js';
 
-export async function ownCall(deps: GenerateDeps, call: Call, planned: Plan): Promise<Answer> {
+/** @param ahead where its queue was asked for with something else. */
+export async function ownCall(deps: GenerateDeps, call: Call, planned: Plan, ahead: QueueLook | null = null): Promise<Answer> {
   const { head } = planned;
   // Before it is enqueued: a reply may be faster than we are.
   const pending = deps.replies.wait(head.id);
   try {
-    const here = await withinBudgets(deps, call.request, planned, () => enter(deps, call, planned));
+    const here = await withinBudgets(deps, call.request, planned, () => enter(deps, call, planned, ahead));
     try {
       const wait = { requestId: head.id, deadline: head.deadline, signal: call.signal, owns: true };
       return toAnswer(await awaitOutcome(deps, wait, Promise.race([pending.outcome, here.outcome])), head);
@@ -27,10 +29,10 @@ export async function ownCall(deps: GenerateDeps, call: Call, planned: Plan): Pr
 }
 
 /** Onto its queue; or begun here at once where nobody takes from its queues. */
-async function enter(deps: GenerateDeps, call: Call, planned: Plan): Promise<Here> {
+async function enter(deps: GenerateDeps, call: Call, planned: Plan, ahead: QueueLook | null): Promise<Here> {
   const here = await beginUnlessServed(deps, call, planned);
   if (here) return here;
-  await enqueueUnlessFull(deps, call.request, planned);
+  await enqueueUnlessFull(deps, call.request, planned, ahead);
   return beginWhenDeserted(deps, call, planned);
 }
 

@@ -1,10 +1,11 @@
 /** Single flight: of identical requests on any replica one makes the provider call, and all of them get its answer. */
-import { outcomeError, type Outcome } from '@llm-gateway/queue';
+import { outcomeError, type Outcome, type QueueLook } from '@llm-gateway/queue';
 import { GatewayError } from '@llm-gateway/shared';
 import { sharedAnswer, type Answer, type Queued } from './answer.js';
 import { CallerGone } from './await-outcome.js';
 import type { Call } from './call.js';
 import type { GenerateDeps } from './deps.js';
+import { lookAhead } from './enqueue.js';
 import { fromCache, lookUp } from './from-cache.js';
 import { joinRequest } from './join.js';
 import { ownCall } from './own-call.js';
@@ -22,23 +23,29 @@ export async function shareOrLead(deps: GenerateDeps, call: Call, planned: Plan,
   for (;;) {
     const remainingMs = Math.max(1, head.deadline - Date.now());
     // Asked in this order on one connection: whoever finds the flight free finds the answer of the last one in the cache.
-    const [leader, hit] = await Promise.all([
-      redisOrNotQueued(deps.flights.lead(flight, head.id, remainingMs)),
-      planned.cacheHash === null ? null : lookUp(deps, planned.cacheHash),
-    ]);
+    const claimed = redisOrNotQueued(deps.flights.lead(flight, head.id, remainingMs));
+    const looked = planned.cacheHash === null ? null : lookUp(deps, planned.cacheHash);
+    // Most will lead: their queue is asked for in the same round trip.
+    const ahead = lookAhead(deps, planned);
+    const [leader, hit] = await Promise.all([claimed, looked]);
     if (hit) {
       if (leader === head.id) await deps.flights.release(flight, head.id).catch(() => undefined);
       return fromCache(deps, call, planned, hit);
     }
-    if (leader === head.id) return lead(deps, call, planned, flight);
+    if (leader === head.id) return lead(deps, call, planned, { flight, ahead });
     const answer = await follow(deps, call, planned, { flight, leader });
     if (answer) return answer;
   }
 }
 
-async function lead(deps: GenerateDeps, call: Call, planned: Plan, flight: string): Promise<Answer> {
+interface Lead {
+  flight: string;
+  ahead: QueueLook | null;
+}
+
+async function lead(deps: GenerateDeps, call: Call, planned: Plan, { flight, ahead }: Lead): Promise<Answer> {
   try {
-    return await ownCall(deps, call, planned);
+    return await ownCall(deps, call, planned, ahead);
   } catch (error) {
     // Not waited for: a Redis that has just gone silent would hold up what is to be done instead.
     if (error instanceof Refusal) void deps.flights.release(flight, planned.head.id).catch(() => undefined);
