@@ -24,6 +24,12 @@ export interface Balance {
   uncalledRows: number;
   /** Calls of a request beyond its first, but for those that follow a recorded failure of the provider. */
   duplicated: number;
+  /** Rows of answers that were read, beyond the first of the same call. */
+  bookedTwice: number;
+  /** Answers that a provider bills and no row says were read: their rows, if any, are estimates. */
+  unreadBills: number;
+  /** Callers who got 200 with an answer to something else. */
+  wrongAnswers: number;
   /** Rows whose cost is an estimate, because nobody lived to read the answer. */
   estimated: number;
   /** Attempts that belong to no request. */
@@ -51,6 +57,8 @@ export function balance({ entries, calls, database }: Books): Balance {
   );
   const markers = [...new Set([...callsBy.keys(), ...rowsBy.keys()])];
   const answered = entries.filter((entry) => entry.status === 200);
+  const read = attempts.filter((row) => row.status === 'ok').map((row) => row.vendorRequestId ?? '');
+  const readOnce = new Set(read);
   return {
     requests: entries.length,
     unanswered: entries.length - answered.length,
@@ -65,6 +73,9 @@ export function balance({ entries, calls, database }: Books): Balance {
     unbilled: sum(markers.map((key) => Math.max(0, (callsBy.get(key) ?? 0) - (rowsBy.get(key) ?? 0)))),
     uncalledRows: sum(markers.map((key) => Math.max(0, (rowsBy.get(key) ?? 0) - (callsBy.get(key) ?? 0)))),
     duplicated: sum([...callsBy].map(([key, count]) => Math.max(0, count - 1 - (failedBy.get(key) ?? 0)))),
+    bookedTwice: read.length - readOnce.size,
+    unreadBills: calls.filter((call) => (call.billNanoUsd ?? 0) > 0 && !readOnce.has(`standin-${call.number}`)).length,
+    wrongAnswers: answered.filter((entry) => entry.result?.content !== `answer to ${entry.marker}`).length,
     estimated: attempts.filter((row) => row.estimated).length,
     orphans,
     costDifference: costDifference({ entries, calls, database }),

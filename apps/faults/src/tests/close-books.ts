@@ -15,6 +15,8 @@ export interface Allowances {
   unanswered?: number;
   /** Provider calls made again: at most those that were in flight when their worker was killed. */
   duplicated?: number;
+  /** Answers that a provider sent and nobody lived, or was left on the line, to read. Default: as many as may be duplicated. */
+  unreadBills?: number;
   /** Attempts written down whose call did not get as far as the provider. */
   uncalledRows?: number;
   settleWithinMs?: number;
@@ -23,7 +25,7 @@ export interface Allowances {
 /** Waits until nothing is on its way any more, compares the three books, and says what must be 0. */
 export async function closeBooks(context: TestContext, allowances: Allowances = {}, rig: Rig = context.rig): Promise<Balance> {
   const { client, findings, name } = context;
-  const { unanswered = 0, duplicated = 0, uncalledRows = 0, settleWithinMs } = allowances;
+  const { unanswered = 0, duplicated = 0, uncalledRows = 0, unreadBills = duplicated, settleWithinMs } = allowances;
   const settleMs = await settled(rig, settleWithinMs);
   let database: DatabaseBook = { logs: [], attempts: [], orphans: 0 };
   const calls = () => rig.vendor.callsOf(`${name}-`);
@@ -37,6 +39,7 @@ export async function closeBooks(context: TestContext, allowances: Allowances = 
     await sleep(250);
   findings.tell('requests', books.requests);
   findings.atMost('not answered', books.unanswered, unanswered);
+  findings.zero('answered with what another asked', books.wrongAnswers);
   findings.zero('lost', books.lost);
   findings.zero('hanging', books.hanging);
   findings.tell('provider calls', books.calls);
@@ -44,6 +47,8 @@ export async function closeBooks(context: TestContext, allowances: Allowances = 
   findings.zero('unbilled', books.unbilled);
   findings.atMost('rows without a call', books.uncalledRows, uncalledRows);
   findings.zero('doubled rows', books.doubledRows);
+  findings.zero('calls booked twice', books.bookedTwice);
+  findings.atMost('bills that nobody read', books.unreadBills, unreadBills);
   findings.zero('orphaned rows', books.orphans);
   findings.atMost('repeated calls', books.duplicated, duplicated);
   if (books.duplicated > duplicated) for (const line of repeats(calls(), database.attempts)) findings.tell('repeated', line);

@@ -50,6 +50,12 @@ async function fleetThrough({ rig }: TestContext, proxy: FaultProxy, store: Stor
   await Promise.all(old.map((child) => child.stop()));
 }
 
+/** In this order: with the store gone for good they would wait for it for as long as a drain may take, half a minute each time. */
+async function endThrough({ rig }: TestContext, proxy: FaultProxy): Promise<void> {
+  await rig.fleet.dismissSpecial();
+  await proxy.stop();
+}
+
 async function underLoad(context: TestContext, proxy: FaultProxy, keyed: (i: number) => boolean): Promise<Entry[]> {
   const { rig, client, findings, name } = context;
   const before = rig.fleet.all.map(({ pid }) => pid);
@@ -89,13 +95,13 @@ const postgres: FaultTest = {
       findings.atMost('longest of those in ms', Math.max(...first.map((entry) => entry.ms)), 2_000);
       await closeBooks(context);
     } finally {
-      await proxy.stop();
+      await endThrough(context, proxy);
     }
   },
 };
 
-/** The switch to direct mode and back, for each kind of fault that takes Redis away. */
-const SWITCHES_S = 2 * SPOILINGS.length;
+/** The switch to direct mode and back, for each kind of fault that takes Redis away: those but for the late and the dripping. */
+const SWITCHES_S = 2 * (SPOILINGS.length - 2);
 
 const redis: FaultTest = {
   id: '45',
@@ -113,13 +119,13 @@ const redis: FaultTest = {
       await rig.provider(`${name}-a`);
       rig.vendor.script(`${name}-a`, { delayMs: 200 });
       const entries = await underLoad(context, proxy, (i) => i % 2 === 0);
-      findings.tell('served in direct mode', entries.filter(({ mode }) => mode === 'direct').length);
+      findings.atLeast('served in direct mode', entries.filter(({ mode }) => mode === 'direct').length, 1);
       findings.tell('told 503 at first', entries.filter(({ unavailable }) => unavailable > 0).length);
       const torn = entries.filter(({ status }) => status === 503).length;
       findings.atMost('without a key, and told 503', torn, (context.load(PER_SECOND) / 2) * SWITCHES_S);
       await closeBooks(context, { unanswered: torn });
     } finally {
-      await proxy.stop();
+      await endThrough(context, proxy);
     }
   },
 };
@@ -140,7 +146,7 @@ const provider: FaultTest = {
       await rig.lanesServed([`${name}-a`, `${name}-b`]);
       const entries = await underLoad(context, proxy, () => true);
       findings.atMost('longest in ms', Math.max(...entries.map((entry) => entry.ms)), 3 * TIMEOUT_MS + 2_000);
-      await closeBooks(context, { uncalledRows: entries.length });
+      await closeBooks(context, { uncalledRows: entries.length, unreadBills: entries.length });
     } finally {
       await proxy.stop();
     }
