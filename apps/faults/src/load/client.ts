@@ -41,8 +41,8 @@ export interface Entry {
   sentAt: number;
   endedAt: number;
   ms: number;
-  /** Of the last try alone. */
-  lastTryMs: number;
+  /** Of the longest of its tries: one that waited in vain counts, whatever the next one got. */
+  longestTryMs: number;
   tries: number;
   /** Tries that were answered 503. */
   unavailable: number;
@@ -68,8 +68,9 @@ export class Client {
       const triedAt = performance.now();
       const answer = await this.#try(ask, timeoutMs);
       entry.tries++;
-      entry.lastTryMs = performance.now() - triedAt;
-      entry.hung ||= entry.lastTryMs > timeoutMs + HANG_MS;
+      const tookMs = performance.now() - triedAt;
+      entry.longestTryMs = Math.max(entry.longestTryMs, tookMs);
+      entry.hung ||= tookMs > timeoutMs + HANG_MS;
       note(entry, answer);
       if (ask.signal?.aborted || !keyed || Date.now() > giveUpAt) break;
       if (answer.kind === 'answered' && !(answer.status === 503 && patient)) break;
@@ -120,7 +121,7 @@ const UNANSWERED: Omit<Entry, 'marker' | 'sentAt'> = {
   retryAfter: undefined,
   endedAt: 0,
   ms: 0,
-  lastTryMs: 0,
+  longestTryMs: 0,
   tries: 0,
   unavailable: 0,
   hung: false,

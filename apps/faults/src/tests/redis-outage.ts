@@ -53,7 +53,7 @@ const isQueued = (entry: Entry): boolean => entry.status === 200 && entry.mode =
 function tellOfOutage({ findings, load }: TestContext, { entries, from, to }: Awaited<ReturnType<typeof outage>>): number {
   const during = entries.filter((entry) => entry.sentAt >= from && entry.sentAt < to);
   findings.tell('sent during the outage', during.length);
-  findings.tell('served in direct mode', entries.filter((entry) => entry.mode === 'direct').length);
+  findings.atLeast('served in direct mode', entries.filter((entry) => entry.mode === 'direct').length, 1);
   findings.tell('told 503 at first', during.filter((entry) => entry.unavailable > 0).length);
   findings.tell('longest ms', Math.max(...entries.map((entry) => entry.ms)));
   const torn = entries.filter((entry) => entry.status === 503).length;
@@ -89,7 +89,7 @@ const killedLong: FaultTest = {
 const frozen: FaultTest = {
   id: '8',
   fault: 'SIGSTOP of Redis for 10 s (short version: 6 s) under load',
-  pass: `no caller waits longer than ${SWITCH_MS / 1_000} s for an answer or for a 503, no process ends, all goes on afterwards`,
+  pass: `no caller who comes while it is frozen waits longer than ${(SWITCH_MS + 500) / 1_000} s for an answer or for a 503, no process ends, all goes on afterwards`,
   run: async (context) => {
     const { rig, findings } = context;
     const before = rig.fleet.all.map((child) => child.pid);
@@ -97,8 +97,8 @@ const frozen: FaultTest = {
     const torn = tellOfOutage(context, seen);
     // A request that was queued a moment before waits for its answer, as it should.
     const during = seen.entries.filter((entry) => entry.sentAt > seen.from + 500 && entry.sentAt < seen.to - SWITCH_MS);
-    const [longest] = during.sort((a, b) => b.lastTryMs - a.lastTryMs);
-    findings.atMost('longest try of those sent during it, in ms', longest?.lastTryMs ?? Infinity, SWITCH_MS + 500);
+    const [longest] = during.sort((a, b) => b.longestTryMs - a.longestTryMs);
+    findings.atMost('longest try of those sent during it, in ms', longest?.longestTryMs ?? Infinity, SWITCH_MS + 500);
     if (longest)
       findings.tell(
         'that one',
@@ -121,6 +121,8 @@ const limiterLost: FaultTest = {
   run: async (context) => {
     const { rig, client, findings, name } = context;
     await rig.provider(lane(context), 'openai', { rpm_limit: 100_000, max_concurrency: 20 });
+    // So that slots are held as their keys go.
+    rig.vendor.script(lane(context), { delayMs: 300 });
     const stream = steadily(client, context.load(40), (i) => ({
       marker: `${name}-${i}`,
       provider: lane(context),
@@ -145,8 +147,8 @@ const lostData: FaultTest = {
   fault: 'kill -9 of Redis, which comes back empty, with 200 requests under way',
   pass: 'every caller gets an answer or a clean error by its deadline, nothing hangs, new requests are served',
   remark:
-    'What stood in Redis and nowhere else is gone: jobs that no worker had taken, and usage rows that were not written yet. Callers of ' +
-    'lost jobs get 504 at their deadline, or send the request again; the calls of answered requests have their rows.',
+    'What stood in Redis and nowhere else is gone: jobs that no worker had taken, and usage rows that were not written yet, whose number is ' +
+    'not looked at here. Callers of lost jobs get 504 at their deadline, or send the request again.',
   run: async (context) => {
     const { rig, client, findings, name } = context;
     await rig.provider(lane(context));
