@@ -1,4 +1,5 @@
 /** Machines that disagree about the time. */
+import { settled } from '../books/unsettled.js';
 import type { FaultTest } from '../fault-test.js';
 import { atOnce } from '../load/load.js';
 import { until } from '../rig/wait.js';
@@ -37,6 +38,7 @@ const ahead: FaultTest = {
       entries.filter((entry) => entry.status === 200 && entry.tries === 1).length,
       count,
     );
+    await settled(rig);
     const byIt = await rig.rows("SELECT 1 FROM llm_usage_attempts WHERE created_at > now() + $1 * interval '1 ms'", [
       AHEAD_MS / 2,
     ]);
