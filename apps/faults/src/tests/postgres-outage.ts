@@ -7,6 +7,9 @@ import { atOnce, steadily } from '../load/load.js';
 import { until } from '../rig/wait.js';
 import { closeBooks } from './close-books.js';
 
+/** The provider takes 200 ms, and nothing else may take long. */
+const LONGEST_MS = 2_000;
+
 const lane = ({ name }: TestContext): string => `${name}-a`;
 
 async function outage(context: TestContext, begin: () => Promise<void>): Promise<void> {
@@ -32,14 +35,14 @@ async function outage(context: TestContext, begin: () => Promise<void>): Promise
     during.filter((entry) => entry.status === 200 && entry.tries === 1).length,
     during.length,
   );
-  findings.tell('longest ms', Math.max(...during.map((entry) => entry.ms)));
+  findings.atMost('longest ms', Math.max(...during.map((entry) => entry.ms)), LONGEST_MS);
   await closeBooks(context);
 }
 
 const killed: FaultTest = {
   id: '13',
   fault: 'kill -9 of PostgreSQL for 60 s (short version: 10 s) under load',
-  pass: 'every request is served as before, readiness says degraded, rows 1:1 after the recovery',
+  pass: 'every request is served at the first try within 2 s, readiness says degraded, rows 1:1 after the recovery',
   run: (context) => outage(context, () => context.rig.postgres.kill()),
 };
 
