@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ChildHandle } from '@llm-gateway/local-services';
 import type { FaultTest, TestContext } from '../fault-test.js';
+import { randomFrom } from '../random.js';
 import { atOnce } from '../load/load.js';
 import { closeBooks } from './close-books.js';
 import { killWorkers } from './kill.js';
@@ -12,12 +13,18 @@ const HELD_BY_A_WORKER = 300;
 /** What waited for Redis in a worker is written down so long after its return. */
 const CAUGHT_UP_MS = 2_000;
 
+const KINDS = 8;
+/** At the rate at which they are answered, twice what passes from one fault to the next. */
+const REQUESTS_A_KIND = 1_250;
+
 interface Nemesis {
   readonly done: Map<string, number>;
   /** Provider calls that killed workers held. */
   held: (() => number)[];
   /** Attempts that killed workers may have written down and not made. */
   opened: number;
+  /** Faults that are still to come before any comes again, so that a short run meets as many kinds as it has time for. */
+  deck: string[];
   /** The last outage of Redis, by performance.now(). */
   redis: { wentAt: number; backAt: number };
 }
@@ -41,7 +48,8 @@ async function strike({ rig, random }: TestContext, nemesis: Nemesis): Promise<v
     'PostgreSQL killed': () => rig.postgres.kill(),
     'PostgreSQL frozen': () => rig.postgres.freeze(),
   };
-  const name = pick(Object.keys(faults)) ?? '';
+  if (nemesis.deck.length === 0) nemesis.deck = Object.keys(faults);
+  const [name = ''] = nemesis.deck.splice(Math.floor(random() * nemesis.deck.length), 1);
   nemesis.done.set(name, (nemesis.done.get(name) ?? 0) + 1);
   const beganAt = performance.now();
   await faults[name]?.();
@@ -71,12 +79,14 @@ export const mainFigure: FaultTest = {
     const { rig, client, findings, name } = context;
     const count = context.load(10_000);
     const lanes = [`${name}-a`, `${name}-b`, `${name}-c`];
+    // Of their own, so that the order in which calls arrive does not change the order of the faults.
+    const delays = randomFrom(context.random() * 2 ** 32);
     for (const [index, type] of (['openai', 'claude', 'gemini'] as const).entries()) {
       await rig.createProvider(lanes[index] ?? '', type);
-      rig.vendor.script(lanes[index] ?? '', () => ({ delayMs: 50 + Math.random() * 900 }));
+      rig.vendor.script(lanes[index] ?? '', () => ({ delayMs: 50 + delays() * 900 }));
     }
     await rig.lanesServed(lanes);
-    const nemesis: Nemesis = { done: new Map(), held: [], opened: 0, redis: { wentAt: 0, backAt: -Infinity } };
+    const nemesis: Nemesis = { done: new Map(), held: [], opened: 0, deck: [], redis: { wentAt: 0, backAt: -Infinity } };
     const startedAt = Date.now();
     const over = new AbortController();
     const storm = (async () => {
@@ -85,12 +95,14 @@ export const mainFigure: FaultTest = {
         await sleep(300 + context.random() * 900);
       }
     })();
-    await atOnce(client, count, 200, (i) => ({ marker: `${name}-${i}`, provider: lanes[i % 3], timeoutMs: 60_000 })).finally(() =>
-      over.abort(),
-    );
-    findings.tell('s until the last answer', (Date.now() - startedAt) / 1_000);
-    await storm;
+    const answers = atOnce(client, count, 200, (i) => ({ marker: `${name}-${i}`, provider: lanes[i % 3], timeoutMs: 60_000 }));
+    const answered = answers.then(() => {
+      findings.tell('s until the last answer', (Date.now() - startedAt) / 1_000);
+    });
+    // Together: a storm that fails while answers are awaited must fail this test, and not the whole suite.
+    await Promise.all([storm, answered.finally(() => over.abort())]);
     for (const [fault, times] of nemesis.done) findings.tell(fault, times);
+    findings.atLeast('kinds of fault', nemesis.done.size, Math.min(KINDS, Math.floor(count / REQUESTS_A_KIND)));
     findings.tell('answered in direct mode', client.entries.filter((entry) => entry.mode === 'direct').length);
     findings.tell('requests sent more than once', client.entries.filter((entry) => entry.tries > 1).length);
     const held = nemesis.held.reduce((sum, then) => sum + then(), 0);
