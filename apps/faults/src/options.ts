@@ -45,6 +45,7 @@ export function readOptions(args: string[]): Options {
 function range(text: string): string[] {
   const [, from, to] = /^(\d+)-(\d+)$/.exec(text.trim()) ?? [];
   if (from === undefined || to === undefined) return [text.trim()];
+  if (Number(from) > Number(to)) throw new Error(`--only takes a range from a lower number to a higher one, not ${text}`);
   return Array.from({ length: Number(to) - Number(from) + 1 }, (_, index) => String(Number(from) + index));
 }
 

@@ -8,10 +8,16 @@ export const resultLine = (result: Result): string =>
 /** One line a test, in columns, and how many of them passed. */
 export function summary(results: readonly Result[]): string {
   const failed = results.filter((result) => !result.ok).length;
+  const elsewhere = results.filter((result) => result.ok && result.heldBy).length;
   const lines = results.map((result) => {
     const wrong = result.figures.filter((figure) => !figure.ok).map((figure) => figure.name);
     const why = [...wrong, ...(result.problem === null ? [] : [result.problem])].join('; ');
     return `${result.id.padStart(4)}  ${verdict(result)}  ${result.seconds.toFixed(1).padStart(6)} s  ${result.fault}${why && `  (${why})`}`;
   });
-  return ['', ...lines, '', `${results.length - failed} passed, ${failed} failed`].join('\n');
+  return [
+    '',
+    ...lines,
+    '',
+    `${results.length - failed - elsewhere} passed, ${elsewhere} left to npm test, ${failed} failed`,
+  ].join('\n');
 }

@@ -33,6 +33,7 @@ function section(result: Result, run: Run, remark: string | undefined): string[]
   const end = remark === undefined ? [] : ['', remark];
   if (heldBy) {
     const tests = heldBy.flatMap(({ file, tests: names }) => names.map((name) => `- \`${file}\`: ${name}`));
+    if (problem !== null) return [...lines, `**Does not hold**: ${problem}`, ...end];
     return [...lines, 'Held by the jest suites (`npm test`):', '', ...tests, ...end];
   }
   const told = [...figures.map(figureText), ...(problem === null ? [] : [problem])].map((figure) => `- ${figure}`);
