@@ -102,14 +102,21 @@ async function limiter(stack, how) {
   };
 }
 
+/**
+ * Each replica gets warm by the same number of requests, and is measured over the same number. What one alone takes for each at a quarter of the
+ * rate stands beside it: a process that finds one request at a time to do pays for each what it otherwise pays for many at once.
+ */
 async function replicas(stack, how) {
   const runs = {};
+  const [warmUp, amount] = [how.warmUp ?? 8_000, how.small ? 100 : 4_000];
   for (const apis of how.scale ? [1, 2, 4] : [1, 4]) {
     await stack.ours({ apis });
     const name = `${apis} API ${apis === 1 ? 'replica' : 'replicas'}`;
-    // Each replica has to get warm.
-    const warmUp = how.warmUp ?? 2_000 * apis;
-    Object.assign(runs, await takeTurns([ours(stack, { name })], { ...how, connections: 64, warmUp }));
+    const plan = { ...how, rounds: 1, connections: 64, warmUp: warmUp * apis, amount: amount * apis };
+    Object.assign(runs, await takeTurns([ours(stack, { name })], plan));
+    if (apis > 1) continue;
+    const quarter = { ...plan, warmUp: 64, rate: runs[name].rate / 4, amount: amount / 4 };
+    Object.assign(runs, await takeTurns([ours(stack, { name: `${name}, a quarter of the rate` })], quarter));
   }
   const [one, four] = [runs['1 API replica'], runs['4 API replicas']];
   return { runs, ratios: [atMost('4 API replicas against 1, CPU of the API per request', apiMs(four) / apiMs(one), 1.2)] };
