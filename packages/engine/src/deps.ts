@@ -10,7 +10,7 @@ import type { ProviderPool } from './provider-pool.js';
 export interface EngineDeps {
   /** The worker or API process that does the work, for the attempt's row. */
   instanceId: string;
-  store: Pick<RequestStore, 'openAttempt' | 'closeAttempt' | 'moveTo' | 'read' | 'finish'>;
+  store: Pick<RequestStore, 'openAttempt' | 'withdrawAttempt' | 'closeAttempt' | 'moveTo' | 'read' | 'finish'>;
   flights: Pick<Flights, 'release'>;
   cache: Pick<ResponseCache, 'set' | 'getStale'>;
   /** The cache uses the same connection as the rest, which keeps its commands in order. */

@@ -113,6 +113,25 @@ describe('a request', () => {
     expect((await store.read(request.id))?.attempts.map((row) => row.status)).toEqual(['abandoned', 'error', 'abandoned']);
   });
 
+  it('takes back an attempt whose call was not made, its own and the last one only', async () => {
+    const request = head();
+    await store.admit(request);
+    const [first, other, second] = [attempt(request.id, 1), attempt(request.id, 1), attempt(request.id, 2)];
+    await store.openAttempt(request.id, 0, first);
+    await store.withdrawAttempt(request.id, other);
+    expect((await store.read(request.id))?.attempts).toHaveLength(1);
+    await store.withdrawAttempt(request.id, first);
+    expect((await store.read(request.id))?.attempts).toHaveLength(0);
+
+    await store.openAttempt(request.id, 0, first);
+    await store.openAttempt(request.id, 0, second);
+    await store.withdrawAttempt(request.id, first);
+    expect(await store.openAttempt(request.id, 0, attempt(request.id, 1))).toMatchObject({
+      kind: 'behind',
+      attempts: [{ id: first.id }, { id: second.id }],
+    });
+  });
+
   it('that has ended opens no further attempt', async () => {
     const request = head();
     await store.admit(request);

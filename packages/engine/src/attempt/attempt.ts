@@ -1,11 +1,12 @@
 /**
- * One stay of a request on one provider's lane: deadline left? → limiter slot → lane healthy? → attempt opened → provider
+ * One stay of a request on one provider's lane: deadline left? → limiter slot → lane healthy? and attempt opened → provider
  * call → attempt closed with tokens and price → answered, again later, on to the next candidate, or given up.
  *
  * Think of every line as the last one that this process executes: the job runs again elsewhere, finds the attempt opened
  * here, and goes on behind it.
  */
-import { laneOf, type GenerateJobPayload, type LaneResult } from '@llm-gateway/queue';
+import { laneOf, type GenerateJobPayload, type LaneCheck, type LaneResult } from '@llm-gateway/queue';
+import type { UsageAttempt } from '@llm-gateway/shared';
 import type { EngineDeps } from '../deps.js';
 import type { Trouble } from '../finish/outcome-of.js';
 import { estimateInput } from './attempt-row.js';
@@ -39,17 +40,27 @@ export async function attempt(deps: EngineDeps, payload: GenerateJobPayload, sig
     // The wait for the slot may have taken all the time there was.
     const overMeanwhile = overBefore(payload, signal);
     if (overMeanwhile) return await giveUp(deps, payload, overMeanwhile);
-    const health = await deps.lanes.check(name);
-    if (health.kind === 'paused') return await whenLaneIsBlocked(run, health.until, 'it asked to be left alone');
-    if (health.kind === 'open') return await leaveLane(deps, payload, circuitOpen(run));
-    const attempts = await open(run, limiterMs);
-    if (typeof attempts === 'string') return await withoutCall(run, attempts, health.probe);
+    // In one round trip. A lane that turns out to be blocked is the exception: then the attempt is taken back.
+    const [health, attempts] = await Promise.all([deps.lanes.check(name), open(run, limiterMs)]);
+    if (typeof attempts === 'string') return await withoutCall(run, attempts, health.kind === 'go' && health.probe);
+    if (health.kind !== 'go') return await withdraw(run, attempts, health);
     const settled = await callAndSettle(run, attempts, health);
     made = settled;
     return settled.lane;
   } finally {
     admission.permit.release(made?.usedTokens ?? null, made?.calls);
   }
+}
+
+/**
+ * The lane is blocked, so the attempt that was opened is no call. Where this process does not live to take it back it stays as one that was
+ * abandoned, as it would between any opening and its call.
+ */
+async function withdraw(run: Run, attempts: UsageAttempt[], health: Exclude<LaneCheck, { kind: 'go' }>): Promise<LaneResult> {
+  const { deps, payload } = run;
+  await deps.store.withdrawAttempt(payload.head.id, attempts.at(-1) as UsageAttempt);
+  if (health.kind === 'paused') return whenLaneIsBlocked(run, health.until, 'it asked to be left alone');
+  return leaveLane(deps, payload, circuitOpen(run));
 }
 
 async function withoutSlot(run: Run, untilMs: number): Promise<LaneResult> {

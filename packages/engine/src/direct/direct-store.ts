@@ -48,6 +48,13 @@ export class DirectStore {
     return { kind: 'opened' };
   }
 
+  async withdrawAttempt(id: string, attempt: UsageAttempt): Promise<void> {
+    this.#attempts = this.#attempts.filter((known) => known.id !== attempt.id);
+    const { shared, spool, head } = this.#options;
+    if (shared) await this.#orGoOn(shared.withdrawAttempt(id, attempt));
+    else await spool.opened(head, this.attempts);
+  }
+
   async closeAttempt(id: string, attempt: UsageAttempt, hop: number): Promise<void> {
     this.#attempts = this.#attempts.map((known) => (known.id === attempt.id ? attempt : known));
     const { shared, spool, head } = this.#options;

@@ -7,7 +7,7 @@ import { requestHead, type RequestHead } from '../generate-job.js';
 import type { RedisRole } from '../redis/connect.js';
 import { isRedisRefusal } from '../redis/refusals.js';
 import { readOutcome, type Outcome } from './outcome.js';
-import { ADMIT, CANCEL, CLOSE, FINISH, JOIN, LEAVE, OPEN, TAKE_HERE } from './scripts.js';
+import { ADMIT, CANCEL, CLOSE, FINISH, JOIN, LEAVE, OPEN, TAKE_HERE, WITHDRAW } from './scripts.js';
 
 /** A request that nobody finished is given up this long after its deadline: longer than a killed worker's job takes to run again. */
 const GIVE_UP_SLACK_MS = 30_000;
@@ -25,6 +25,7 @@ interface ScriptedRedis extends Redis {
   lgwTakeHere(request: string, result: string, apiId: string, dead: string): Promise<number>;
   lgwCancel(request: string, ttl: number): Promise<number>;
   lgwOpen(request: string, result: string, ...args: (string | number)[]): Promise<string[]>;
+  lgwWithdraw(request: string, number: number, attemptId: string, next: number): Promise<number>;
   lgwClose(request: string, result: string, usage: string, ...args: (string | number)[]): Promise<number>;
   lgwFinish(request: string, result: string, usage: string, unfinished: string, ...args: (string | number)[]): Promise<number>;
 }
@@ -67,6 +68,7 @@ export class RequestStore {
     redis.defineCommand('lgwTakeHere', { numberOfKeys: 2, lua: TAKE_HERE });
     redis.defineCommand('lgwCancel', { numberOfKeys: 1, lua: CANCEL });
     redis.defineCommand('lgwOpen', { numberOfKeys: 2, lua: OPEN });
+    redis.defineCommand('lgwWithdraw', { numberOfKeys: 1, lua: WITHDRAW });
     redis.defineCommand('lgwClose', { numberOfKeys: 3, lua: CLOSE });
     redis.defineCommand('lgwFinish', { numberOfKeys: 4, lua: FINISH });
     this.#redis = redis as ScriptedRedis;
@@ -125,6 +127,11 @@ export class RequestStore {
     );
     if (kind === 'superseded' || kind === 'behind') return { kind, attempts: attempts.map(readAttempt) };
     return { kind: kind === 'opened' || kind === 'cancelled' ? kind : 'done' };
+  }
+
+  /** Takes back an attempt that was opened for a call that is not made. */
+  async withdrawAttempt(id: string, attempt: Pick<UsageAttempt, 'id' | 'number'>): Promise<void> {
+    await this.#write(() => this.#redis.lgwWithdraw(keys.request(id), attempt.number, attempt.id, attempt.number + 1));
   }
 
   /** Closes an attempt after which the request goes on, on lane `hop` (its own or a later one). */

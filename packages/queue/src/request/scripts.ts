@@ -77,6 +77,16 @@ if redis.call('TTL', KEYS[1]) < 0 then redis.call('EXPIRE', KEYS[1], ARGV[4]) en
 return { 'opened' }`;
 
 /**
+ * Takes back an attempt whose call is not made after all. KEYS request; ARGV number, attempt id, number of the next. One behind which another
+ * run has opened its own stays, as abandoned: in a row of attempts with a gap those behind it would be found by nobody. @returns 1 or 0.
+ */
+export const WITHDRAW = `
+local attempt = redis.call('HGET', KEYS[1], 'a' .. ARGV[1])
+if not attempt or not string.find(attempt, ARGV[2], 1, true) then return 0 end
+if redis.call('HEXISTS', KEYS[1], 'a' .. ARGV[3]) == 1 then return 0 end
+return redis.call('HDEL', KEYS[1], 'a' .. ARGV[1])`;
+
+/**
  * Closes an attempt that was not the last. KEYS request, result, usage stream; ARGV number, attempt JSON or '', hop from now on,
  * usage event of just this attempt or ''. Where the request has ended meanwhile, by another run, the event is the attempt's only row.
  */
