@@ -163,7 +163,7 @@ export class RequestStore {
   async finish({ id, outcome, event, late, resultTtlSeconds, replyTo }: Finish): Promise<boolean> {
     const json = JSON.stringify(outcome);
     // The channel carries a sequence, so that streaming will need no second path: this is its last message.
-    const notice = json.length > MAX_PUSHED_BYTES ? `{"id":"${id}","fetch":true}` : `{"id":"${id}","done":${json}}`;
+    const notice = json.length > MAX_PUSHED_BYTES ? `{"id":"${id}","fetch":true}` : '';
     const shard = shardOf(id);
     const lateJson = late ? JSON.stringify(late) : '';
     const args = [id, json, JSON.stringify(event), lateJson, resultTtlSeconds, notice, REPLY_PREFIX, replyTo ?? ''];

@@ -102,7 +102,8 @@ return 1`;
 
 /**
  * Ends a request, once: result, usage event and notices in one step. KEYS request, result, usage stream, unfinished;
- * ARGV id, outcome JSON, usage event JSON, late usage event JSON or '', result ttl s, notice JSON, reply channel prefix, reply to or ''.
+ * ARGV id, outcome JSON, usage event JSON, late usage event JSON or '', result ttl s, notice JSON or '', reply channel prefix, reply to or ''.
+ * The usual notice is the outcome, which is as long as the answer: it is made here, so that it is sent here once.
  * The event says `gone` where every caller had hung up by then.
  * @returns 1, or 0 when the request had ended before: then only the late event is written.
  */
@@ -112,10 +113,12 @@ if not redis.call('SET', KEYS[2], ARGV[2], 'NX', 'EX', ARGV[5]) then
   return 0
 end
 redis.call('ZREM', KEYS[4], ARGV[1])
+local notice = ARGV[6]
+if notice == '' then notice = '{"id":"' .. ARGV[1] .. '","done":' .. ARGV[2] .. '}' end
 local told = {}
 if ARGV[8] ~= '' then
   told[ARGV[8]] = true
-  redis.call('PUBLISH', ARGV[7] .. ARGV[8], ARGV[6])
+  redis.call('PUBLISH', ARGV[7] .. ARGV[8], notice)
 end
 local everybodyLeft = false
 local waiting = 0
@@ -125,7 +128,7 @@ for i = 1, #fields, 2 do
     everybodyLeft = true
     waiting = waiting + tonumber(fields[i + 1])
     local api = string.sub(fields[i], 3)
-    if not told[api] then redis.call('PUBLISH', ARGV[7] .. api, ARGV[6]) end
+    if not told[api] then redis.call('PUBLISH', ARGV[7] .. api, notice) end
   end
 end
 everybodyLeft = everybodyLeft and waiting <= 0
