@@ -1,8 +1,7 @@
 /** The API process: `node apps/api/dist/main.js`, any number of them. */
 import { followPriceFile } from '@llm-gateway/engine';
-import { createLogger, endOnUnexpected, onStopSignal } from '@llm-gateway/shared';
+import { collectAsUsual, collectSooner, createLogger, endOnUnexpected, onStopSignal } from '@llm-gateway/shared';
 import { readEnv } from './env.js';
-import { collectAsUsual, collectSooner } from './heap.js';
 import { startApi } from './start-api.js';
 
 collectSooner();

@@ -1,12 +1,14 @@
 /** The worker process: `node apps/worker/dist/main.js`, any number of them. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { followPriceFile } from '@llm-gateway/engine';
-import { createLogger, endOnUnexpected, newInstanceId, onStopSignal } from '@llm-gateway/shared';
+import { collectAsUsual, createLogger, endOnUnexpected, newInstanceId, onStopSignal } from '@llm-gateway/shared';
 import { readEnv } from './env.js';
 import { makeWorker } from './worker.js';
 
 /** Of the time that a drain has, this much is for handing back what will not be done in it. */
 const HAND_BACK_MS = 1_000;
+
+collectAsUsual();
 
 const env = readEnv();
 const workerId = newInstanceId('worker');

@@ -7,6 +7,7 @@ export * from './env-fields.js';
 export * from './env.js';
 export * from './errors.js';
 export * from './generate.js';
+export * from './heap-growth.js';
 export * from './ids.js';
 export * from './logger.js';
 export * from './money.js';

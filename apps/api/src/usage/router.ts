@@ -1,9 +1,8 @@
 import { unpricedModels, usageBy, usageLogs, usageLogWithAttempts, usageSummary, usageTimeseries } from '@llm-gateway/db';
-import { GatewayError, wireName } from '@llm-gateway/shared';
+import { GatewayError, wireName, withLessGarbage } from '@llm-gateway/shared';
 import { Router, type Response } from 'express';
 import { callerOf } from '../auth/caller.js';
 import type { Deps } from '../deps.js';
-import { withLessGarbage } from '../heap.js';
 import { parse } from '../http/parse.js';
 import { sendChunks } from '../http/send-chunks.js';
 import { ownLog, ownUsage } from './own-usage.js';

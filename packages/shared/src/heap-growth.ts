@@ -1,7 +1,7 @@
 /** How far the heap may grow over what is in use before V8 collects it: memory against time. */
 import { setFlagsFromString } from 'node:v8';
 
-/** Percent. By itself V8 waits for three times that much, and the process holds a hundred megabytes more for nothing. */
+/** Percent. By itself V8 waits for three times that much, and a busy process holds a hundred megabytes more for little. */
 const USUAL = 100;
 /** Costs a cache hit a tenth more, and an export of a million rows forty megabytes less. */
 const FRUGAL = 30;

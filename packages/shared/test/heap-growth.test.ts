@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { withLessGarbage } from '../src/heap.js';
+import { withLessGarbage } from '../src/heap-growth.js';
 
 async function* numbers(): AsyncGenerator<number, void, undefined> {
   yield* [1, 2, 3];
