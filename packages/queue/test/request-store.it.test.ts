@@ -95,6 +95,7 @@ describe('a request', () => {
     const events = (await eventsOf(request.id)).slice(before);
     const late = events.filter((fields) => fields[1]?.includes(own.id));
     expect(events.length - late.length).toBe(1);
+    expect(late).toHaveLength(outcome.error.message === 'a' ? 2 : 1);
     expect(await store.overdue(request.deadline + 60_000, 1_000)).not.toContain(request.id);
   });
 

@@ -63,7 +63,7 @@ export function balance({ entries, calls, database }: Books): Balance {
     requests: entries.length,
     unanswered: entries.length - answered.length,
     lost: new Set([
-      ...answered.filter((entry) => !goodBy.has(entry.marker)),
+      ...answered.map((entry) => entry.marker).filter((marker) => !goodBy.has(marker)),
       ...[...callsBy.keys()].filter((key) => !logsBy.has(key)),
     ]).size,
     hanging: entries.filter((entry) => entry.hung).length,
