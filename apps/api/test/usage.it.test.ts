@@ -116,6 +116,22 @@ describe('usage', () => {
     });
   });
 
+  it('takes days for their midnights in UTC, the last one not included', async () => {
+    const dayOf = (at: number) => new Date(at).toISOString().slice(0, 10);
+    const eightDaysAgo = now - 8 * 24 * HOUR;
+    expect((await read(`/summary?from=${dayOf(eightDaysAgo)}&to=${dayOf(eightDaysAgo + 24 * HOUR)}`)).requests).toBe(1);
+    expect((await read(`/summary?from=${dayOf(eightDaysAgo - 24 * HOUR)}&to=${dayOf(eightDaysAgo)}`)).requests).toBe(0);
+    expect(await read('/report?period=month&to=2026-03-01')).toMatchObject({
+      from: '2026-02-01T00:00:00.000Z',
+      to: '2026-03-01T00:00:00.000Z',
+    });
+    const answer = await api.call('GET', '/api/v1/usage/summary?from=2026-02-30&to=2026-11-24T00:00:00', { key: SERVICE_KEY });
+    expect(answer.status).toBe(400);
+    const details = answer.body.error.details as { path: string; message: string }[];
+    expect(details.map(({ path }) => path)).toEqual(['from', 'to']);
+    for (const { message } of details) expect(message).toMatch(/^must be a day such as 2026-11-24, or an ISO 8601 time/);
+  });
+
   it.each([
     ['/by-provider', ['one', 'two']],
     ['/by-service?sort=key', ['chat', 'mail']],

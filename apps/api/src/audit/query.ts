@@ -2,15 +2,15 @@ import type { AuditFilter } from '@llm-gateway/db';
 import { wireName } from '@llm-gateway/shared';
 import { z } from 'zod';
 import { pageQuery } from '../http/paging.js';
-import { time } from '../http/time.js';
+import { momentOrDay } from '../http/time.js';
 
 export const auditQuery = z.strictObject({
   key_id: wireName(100).optional().describe('Who did it.'),
   action: wireName(100).optional().describe('`provider.update`.'),
   target: wireName(100).optional().describe('What kind of thing it was done to: `provider`.'),
   target_id: wireName(100).optional(),
-  from: time.optional(),
-  to: time.optional().describe('Not included itself.'),
+  from: momentOrDay.optional(),
+  to: momentOrDay.optional().describe('Not included itself.'),
   ...pageQuery,
 });
 

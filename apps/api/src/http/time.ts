@@ -7,3 +7,10 @@ const isStorable = (text: string): boolean => Date.parse(text) >= 0 && Date.pars
 export const time = z.iso
   .datetime({ offset: true, error: 'must be an ISO 8601 time with a zone, such as 2026-11-24T00:00:00Z', abort: true })
   .refine(isStorable, 'must lie between the years 1970 and 9999');
+
+const error = 'must be a day such as 2026-11-24, or an ISO 8601 time with a zone, such as 2026-11-24T00:00:00Z';
+
+/** Where a span begins or ends: a moment, or a day for its midnight in UTC. */
+export const momentOrDay = z
+  .union([z.iso.date({ error, abort: true }), z.iso.datetime({ offset: true, error, abort: true })], { error })
+  .refine(isStorable, 'must lie between the years 1970 and 9999');

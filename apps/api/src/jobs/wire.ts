@@ -2,7 +2,7 @@
 import { generateResult, wireName } from '@llm-gateway/shared';
 import { z } from 'zod';
 import { pageQuery } from '../http/paging.js';
-import { time } from '../http/time.js';
+import { momentOrDay } from '../http/time.js';
 import { inOrder, ORDER } from '../usage/query.js';
 
 export const jobStatus = z.enum(['queued', 'active', 'completed', 'failed', 'cancelled']);
@@ -35,8 +35,8 @@ const filter = {
   provider: wireName(40).optional().describe('On whose queue the job is, or was last.'),
   service: wireName(64).optional(),
   customer_id: wireName(128).optional(),
-  from: time.optional().describe('When the job was created.'),
-  to: time.optional().describe('Not included itself.'),
+  from: momentOrDay.optional().describe('When the job was created.'),
+  to: momentOrDay.optional().describe('Not included itself.'),
 };
 
 const isOrdered = ({ from, to }: { from?: string | undefined; to?: string | undefined }): boolean =>

@@ -3,13 +3,13 @@ import { countBuckets, type UsageFilter } from '@llm-gateway/db';
 import { wireName } from '@llm-gateway/shared';
 import { z } from 'zod';
 import { limitParam, pageQuery } from '../http/paging.js';
-import { time } from '../http/time.js';
+import { momentOrDay } from '../http/time.js';
 
 const DEFAULT_SPAN_MS = 7 * 24 * 3_600_000;
 
 export const filterFields = {
-  from: time.optional().describe('Default: 7 days before `to`.'),
-  to: time.optional().describe('Default: now. Not included itself.'),
+  from: momentOrDay.optional().describe('Default: 7 days before `to`. A day is its midnight in UTC.'),
+  to: momentOrDay.optional().describe('Default: now. Not included itself: for the whole of a month, the first day of the next.'),
   service: wireName(64).optional(),
   customer_id: wireName(128).optional(),
   provider: wireName(40).optional(),

@@ -128,8 +128,10 @@ function resolve(schema: Schema): Schema {
 const textOf = (schema: Schema, known: readonly string[]): Arbitrary<unknown> => {
   if (schema.enum) return fc.constantFrom(...schema.enum);
   if (schema.const !== undefined) return fc.constant(schema.const);
-  if (schema.format === 'date-time')
-    return fc.date({ noInvalidDate: true, min: new Date(0), max: new Date('2100-01-01') }).map((date) => date.toISOString());
+  if (schema.format === 'date-time' || schema.format === 'date')
+    return fc
+      .date({ noInvalidDate: true, min: new Date(0), max: new Date('2100-01-01') })
+      .map((date) => date.toISOString().slice(0, schema.format === 'date' ? 10 : undefined));
   if (schema.format === 'uuid') return fc.uuid();
   const max = Math.min(schema.maxLength ?? 30, 30);
   const made = fc.stringMatching(/^[a-z0-9-]{1,30}$/).map((text) => text.slice(0, Math.max(max, schema.minLength ?? 1)));
