@@ -1,8 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
+import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { parseCsv } from '../src/usage/csv.js';
 import { modelKey } from '../src/usage/model-key.js';
-import { parseInvoice } from '../src/usage/read-invoice.js';
+import { parseInvoice, readInvoice } from '../src/usage/read-invoice.js';
 
 describe('a CSV file', () => {
   const quoted = (cell: string) => `"${cell.replaceAll('"', '""')}"`;
@@ -162,6 +165,21 @@ describe('an invoice', () => {
     ['costs not grouped', 'start_time_iso,amount_value,line_item\n2026-11-01T00:00:00,1,', 'export it grouped by line item'],
   ])('is refused with %s', (_, text, message) => {
     expect(() => parseInvoice(text)).toThrow(message);
+  });
+});
+
+describe('the file of an invoice', () => {
+  it('is refused by its name where it is too large for the memory, and where it is not there', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'invoice-'));
+    const file = join(directory, 'huge.csv');
+    try {
+      await writeFile(file, '');
+      await truncate(file, 3_000_000_000);
+      await expect(readInvoice(file)).rejects.toThrow(`cannot read ${file}: it is larger than 256 MiB: is it an invoice?`);
+    } finally {
+      await rm(directory, { recursive: true });
+    }
+    await expect(readInvoice(file)).rejects.toThrow('ENOENT');
   });
 });
 

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { OperatorError } from '../command.js';
 import { parseCsv } from './csv.js';
 import { FORMATS } from './invoice-formats.js';
@@ -12,7 +12,7 @@ export interface Invoice {
 
 /** @throws OperatorError where it cannot be read, is of no known kind, or a value is not what its column promises. */
 export async function readInvoice(file: string): Promise<Invoice> {
-  const text = await readFile(file, 'utf8').catch((error: unknown) => {
+  const text = await read(file).catch((error: unknown) => {
     throw new OperatorError(`cannot read ${file}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
   });
   try {
@@ -20,6 +20,15 @@ export async function readInvoice(file: string): Promise<Invoice> {
   } catch (error) {
     throw new OperatorError(`${file}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
   }
+}
+
+/** A year of any account, by day and model, is a hundredth of it; a file that fills the memory would end in a stack trace. */
+const MAX_BYTES = 268_435_456;
+
+async function read(file: string): Promise<string> {
+  const { size } = await stat(file);
+  if (size > MAX_BYTES) throw new Error(`it is larger than ${MAX_BYTES / 1_048_576} MiB: is it an invoice?`);
+  return readFile(file, 'utf8');
 }
 
 export function parseInvoice(text: string): Invoice {
