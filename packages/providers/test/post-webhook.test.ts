@@ -11,6 +11,9 @@ const answers: Record<string, RequestListener> = {
   '/moved': (_request, response) => response.writeHead(302, { location: '/accepts?token=1' }).end(),
   '/fails': (_request, response) => response.writeHead(500).end('a long story'),
   '/hangs': () => undefined,
+  '/accepts-and-hangs': (_request, response) => void response.writeHead(200).write('{"ok":'),
+  '/accepts-and-breaks': (_request, response) => response.writeHead(200).write('{', () => response.destroy()),
+  '/fails-and-hangs': (_request, response) => void response.writeHead(503).write('{"ok":'),
 };
 
 let server: Server;
@@ -34,6 +37,11 @@ const post = (path: string, rules = LOOPBACK) =>
 
 describe('a webhook', () => {
   it('that is answered with 2xx has been accepted', async () => expect(await post('/accepts?token=1')).toBeNull());
+
+  it('has been accepted with the status, whatever becomes of the rest of the answer', async () => {
+    expect([await post('/accepts-and-hangs'), await post('/accepts-and-breaks')]).toEqual([null, null]);
+    expect(await post('/fails-and-hangs')).toBe('the receiver answered with status 503');
+  });
 
   it('is not accepted by an error, by silence, or by nobody', async () => {
     expect(await post('/fails')).toBe('the receiver answered with status 500');

@@ -25,7 +25,8 @@ export async function postWebhook({ url, headers, body, timeoutMs, rules }: Webh
   const timer = setTimeout(() => controller.abort(), timeoutMs);
   try {
     const answer = await request(url, { method: 'POST', headers, body, dispatcher: agentFor(rules), signal: controller.signal });
-    await answer.body.dump({ limit: MAX_BODY_BYTES, signal: controller.signal });
+    // The status is the receiver's word. Were an accepted message sent again because its answer's body does not end, it would be for ever.
+    await answer.body.dump({ limit: MAX_BODY_BYTES, signal: controller.signal }).catch(() => undefined);
     return answer.statusCode >= 200 && answer.statusCode < 300 ? null : `the receiver answered with status ${answer.statusCode}`;
   } catch (error) {
     if (controller.signal.aborted) return `no answer within ${timeoutMs} ms`;
