@@ -21,7 +21,10 @@ export type AlertContent = z.infer<typeof alertContent>;
 
 export const wireAlert = alertContent.extend({
   attempts: z.int().describe('Calls of the webhook so far.'),
-  next_attempt_at: z.iso.datetime().nullable().describe('null: delivered, or no webhook was set when the alert was raised.'),
+  next_attempt_at: z.iso
+    .datetime()
+    .nullable()
+    .describe('null: delivered, no webhook was set when the alert was raised, or the budget is gone.'),
   delivered_at: z.iso.datetime().nullable(),
   last_error: z.string().nullable(),
 });

@@ -2,7 +2,7 @@
 import { type AlertContent, type Budget, type NanoUsd, type WireAlert, type WindowSpan } from '@llm-gateway/shared';
 import { z } from 'zod';
 import { newRowId } from '../config/row-ids.js';
-import { query, type Db } from '../connection/database.js';
+import { query, type Db, type Queryable } from '../connection/database.js';
 import type { BudgetAlert as AlertRow } from '../generated/client.js';
 import { readCursor, toPage, type Page, type PageRequest } from '../page.js';
 
@@ -50,8 +50,9 @@ export interface DueAlert {
 }
 
 /**
- * Takes alerts whose time has come. They are nobody else's until the lease is over; should this process die before it says how it
- * went, they are due again then. An alert whose budget is gone, or has no webhook any more, is left alone.
+ * Takes alerts whose time has come, those that were tried least first: the many that a dead receiver has left behind keep no other waiting.
+ * They are nobody else's until the lease is over; should this process die before it says how it went, they are due again then. An alert
+ * whose budget is gone, or has no webhook any more, is left alone.
  */
 export async function claimDueAlerts(db: Db, limit: number, leaseMs: number): Promise<DueAlert[]> {
   const rows = await query(
@@ -61,7 +62,7 @@ export async function claimDueAlerts(db: Db, limit: number, leaseMs: number): Pr
       FROM (
         SELECT due.id, budget.webhook_url FROM llm_alerts AS due JOIN llm_budgets AS budget ON budget.id = due.budget_id
         WHERE due.next_at <= now() AND due.delivered_at IS NULL AND budget.webhook_url IS NOT NULL
-        ORDER BY due.next_at LIMIT ${limit} FOR UPDATE OF due SKIP LOCKED
+        ORDER BY due.attempts, due.next_at LIMIT ${limit} FOR UPDATE OF due SKIP LOCKED
       ) AS claimed
       WHERE alert.id = claimed.id RETURNING alert.id, alert.attempts, claimed.webhook_url`,
   );
@@ -79,10 +80,15 @@ export async function markDelivered(db: Db, id: string): Promise<void> {
   await query(db, (client) => client.budgetAlert.updateMany({ where: { id, deliveredAt: null }, data }));
 }
 
-/** It was not accepted: it is due again in `retryInMs`. @param reason shown to administrators; without secrets. */
+/** It was not accepted: it is due again in `retryInMs`, unless its budget has gone meanwhile. @param reason shown to administrators; without secrets. */
 export async function markUndelivered(db: Db, id: string, reason: string, retryInMs: number): Promise<void> {
   const data = { nextAt: new Date(Date.now() + retryInMs), lastError: reason.slice(0, 500) };
-  await query(db, (client) => client.budgetAlert.updateMany({ where: { id, deliveredAt: null }, data }));
+  await query(db, (client) => client.budgetAlert.updateMany({ where: { id, deliveredAt: null, nextAt: { not: null } }, data }));
+}
+
+/** For those of a budget that goes: nobody will ever be told. */
+export async function dropUndelivered(tx: Queryable, budgetId: string): Promise<void> {
+  await tx.budgetAlert.updateMany({ where: { budgetId, nextAt: { not: null } }, data: { nextAt: null } });
 }
 
 function toContent(row: AlertRow): AlertContent {

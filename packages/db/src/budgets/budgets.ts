@@ -6,6 +6,7 @@ import { demandRowId, newRowId, notFound } from '../config/row-ids.js';
 import { query, type ActingDb, type Db } from '../connection/database.js';
 import { isTaken } from '../connection/errors.js';
 import { readCursor, toPage, type Page, type PageRequest } from '../page.js';
+import { dropUndelivered } from './alerts.js';
 import { toLimitColumns, toStoredBudget, type BudgetInput, type BudgetPatch, type StoredBudget } from './budget-rows.js';
 
 /** Stores a budget. @throws GatewayError `invalid_request` for limits that make no sense; `conflict` when whom and window have one already. */
@@ -34,13 +35,14 @@ export async function updateBudget(db: ActingDb, id: string, patch: BudgetPatch)
   });
 }
 
-/** Its alerts stay. @throws GatewayError `not_found`. */
+/** Its alerts stay; those that no webhook has accepted yet are not sent any more. @throws GatewayError `not_found`. */
 export async function deleteBudget(db: ActingDb, id: string): Promise<void> {
   demandRowId(id, 'budget');
   await changeConfig(db, async (tx) => {
     const before = await tx.budget.findUnique({ where: { id } });
     if (!before) throw notFound('budget', id);
     await tx.budget.delete({ where: { id } });
+    await dropUndelivered(tx, id);
     return { result: undefined, entries: [budgetEntry('delete', toStoredBudget(before), null)] };
   });
 }
