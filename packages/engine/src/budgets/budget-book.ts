@@ -4,7 +4,6 @@ import type { BudgetLedger, BudgetSpan, Reservation, SettledCost, Standing } fro
 import {
   budgetName,
   GatewayError,
-  nanoToUsd,
   RETRY_AFTER_MS,
   windowAt,
   type Budget,
@@ -46,8 +45,6 @@ export class BudgetBook {
   readonly #ledger: BudgetLedger;
   readonly #db: Db;
   readonly #current: () => ConfigSnapshot;
-  /** What Redis said last of hard budgets, by budget: for the time in which it says nothing. */
-  readonly #lastKnown = new Map<string, { window: string; spentNanoUsd: NanoUsd }>();
 
   constructor({ ledger, db, current }: BookOptions) {
     this.#ledger = ledger;
@@ -72,8 +69,8 @@ export class BudgetBook {
     if (refusedAt < 0 && !failed) return;
     // Also where the answer was lost, for the reservation may be there. What cannot be given back now ends with its time.
     await this.release(request).catch(() => undefined);
-    const [refused, reply] = [hard[refusedAt], replies[refusedAt]];
-    if (refused && reply?.status === 'fulfilled') throw exceeded(refused.budget, request.createdAt, reply.value, refused.limit);
+    const refused = hard[refusedAt]?.budget;
+    if (refused) throw exceeded(refused, request.createdAt);
     throw new BudgetsUnavailable(failed?.reason);
   }
 
@@ -107,19 +104,6 @@ export class BudgetBook {
       }
     }
     await Promise.all([...groups.values()].map((group) => this.#ledger.settle(group.span, source, group.costs)));
-  }
-
-  /**
-   * For direct mode, without Redis: refuses a request whose hard budgets are used up by what the database says, or else by what was last
-   * known. Nothing is set aside, so requests that run at once may pass the limit together: their number is what bounds it.
-   * @throws GatewayError budget_exceeded.
-   */
-  async checkLastKnown(request: SpendingRequest, estimate: () => NanoUsd): Promise<void> {
-    for (const { budget, limit } of this.#hardBudgets(request)) {
-      const spentNanoUsd = await this.#lastKnownSpend(budget, request.createdAt);
-      const reply: Reservation = { kind: 'refused', spentNanoUsd, reservedNanoUsd: 0 };
-      if (spentNanoUsd + estimate() > limit || spentNanoUsd >= limit) throw exceeded(budget, request.createdAt, reply, limit);
-    }
   }
 
   /** @returns how budgets stand in the window of `at` (epoch ms), in their order. Without Redis: what the rows say, and nothing of reservations. */
@@ -169,16 +153,7 @@ export class BudgetBook {
       reply = await this.#ledger.reserve(span, hold);
     }
     if (reply.kind === 'unopened') throw new Error('redis lost a budget again as soon as it was told of it');
-    this.#lastKnown.set(budget.id, { window: span.window.name, spentNanoUsd: reply.spentNanoUsd });
     return reply;
-  }
-
-  async #lastKnownSpend(budget: Budget, at: number): Promise<NanoUsd> {
-    const known = this.#lastKnown.get(budget.id);
-    const before = known?.window === spanOf(budget, at).window.name ? known.spentNanoUsd : 0;
-    const recorded = await recordedSpend(this.#db, budget, wholeWindow(budget, at)).catch(() => ({ costNanoUsd: 0 }));
-    // The rows may not have all that Redis had counted, and Redis knew nothing of what has come since.
-    return Math.max(before, recorded.costNanoUsd);
   }
 }
 
@@ -189,8 +164,8 @@ function wholeWindow(budget: Budget, at: number) {
   return { from: startsAt, before: endsAt };
 }
 
-function exceeded(budget: Budget, at: number, { spentNanoUsd, reservedNanoUsd }: Reservation, limit: NanoUsd): GatewayError {
+/** Without amounts: whoever may ask a model need not know what all others have spent. Administrators read them at the budget itself. */
+function exceeded(budget: Budget, at: number): GatewayError {
   const resetsAt = new Date(windowAt(budget.window, at).endsAt).toISOString();
-  const message = `${budgetName(budget)} of ${nanoToUsd(limit)} USD would be passed: ${nanoToUsd(spentNanoUsd)} spent, ${nanoToUsd(reservedNanoUsd)} reserved; it begins anew at ${resetsAt}`;
-  return new GatewayError('budget_exceeded', message);
+  return new GatewayError('budget_exceeded', `${budgetName(budget)} would be passed; it begins anew at ${resetsAt}`);
 }

@@ -27,14 +27,16 @@ export interface BudgetWatchDeps {
 
 /** @returns a function that stops it. */
 export function startBudgetWatch(deps: BudgetWatchDeps): () => void {
-  const raised = new Set<string>();
+  let raised: Raised = new Set();
   let busy = false;
   let reported = false;
   const look = async (): Promise<void> => {
     if (busy || deps.current().budgets.length === 0) return;
     busy = true;
     try {
-      await deps.ledger.inTurn(deps.instanceId, () => round(deps, raised));
+      await deps.ledger.inTurn(deps.instanceId, async () => {
+        raised = await round(deps, raised);
+      });
       reported = false;
     } catch (error) {
       if (!reported) deps.logger.warn({ err: error }, 'budgets could not be looked after, trying again');
@@ -48,20 +50,28 @@ export function startBudgetWatch(deps: BudgetWatchDeps): () => void {
   return () => clearInterval(timer);
 }
 
+/** What this process knows to be raised, so that it need not ask the database every second. */
+type Raised = ReadonlySet<string>;
+
 interface Watched {
   budget: Budget;
   span: BudgetSpan;
   at: number;
 }
 
-async function round(deps: BudgetWatchDeps, raised: Set<string>): Promise<void> {
+/** @returns what is known to be raised now, without windows that are over: a day's would add up to years of memory. */
+async function round(deps: BudgetWatchDeps, raised: Raised): Promise<Raised> {
   const now = Date.now();
+  const still = new Set<string>();
   const watched = deps.current().budgets.flatMap((budget) => windowsOf(budget, now));
   for (let from = 0; from < watched.length; from += BATCH) {
     const batch = watched.slice(from, from + BATCH);
     const standings = await deps.ledger.look(batch.map(({ span }) => span));
-    for (const [index, each] of batch.entries()) await lookAfter(deps, each, { standing: standings[index] ?? null, raised });
+    for (const [index, each] of batch.entries()) {
+      for (const key of await lookAfter(deps, each, { standing: standings[index] ?? null, raised })) still.add(key);
+    }
   }
+  return still;
 }
 
 /** The present window, the one before while costs may come in for it, the next one when it is near. */
@@ -74,14 +84,16 @@ function windowsOf(budget: Budget, now: number): Watched[] {
 async function lookAfter(
   deps: BudgetWatchDeps,
   { budget, span, at }: Watched,
-  { standing, raised }: { standing: Standing | null; raised: Set<string> },
-): Promise<void> {
+  { standing, raised }: { standing: Standing | null; raised: Raised },
+): Promise<string[]> {
   if (!standing) {
     await deps.book.open(budget, at);
-    return;
+    return [];
   }
+  const reached: string[] = [];
   for (const due of dueThresholds(budget, standing)) {
     const key = [budget.id, span.window.name, due.limit, due.threshold].join('/');
+    reached.push(key);
     if (raised.has(key)) continue;
     const alert = { budget, window: span.window, ...due, spentNanoUsd: standing.spentNanoUsd };
     if (await raiseAlert(deps.db, alert)) {
@@ -90,9 +102,9 @@ async function lookAfter(
         'budget alert raised',
       );
     }
-    raised.add(key);
   }
   const age = Date.now() - standing.foldedAt;
   if (span.window.startsAt <= Date.now() && age >= (standing.remembered > 0 ? FOLD_EVERY_MS : FOLD_IDLE_EVERY_MS))
     await foldBudget(deps, budget, span);
+  return reached;
 }
