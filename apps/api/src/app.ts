@@ -1,5 +1,5 @@
 /** The API as one table of routes: what is not in it does not exist, and what is has said who may call it. */
-import express, { type Application, type RequestHandler } from 'express';
+import express, { type Application, type Express, type RequestHandler } from 'express';
 import type { Scope } from '@llm-gateway/shared';
 import { adminRouter } from './admin/router.js';
 import { alertsRouter } from './alerts/router.js';
@@ -58,7 +58,7 @@ export function mounts(deps: Deps): Mount[] {
 }
 
 /** The whole API, ready to listen. */
-export function createApp(deps: Deps): Application {
+export function createApp(deps: Deps): Express {
   const app = express();
   app.disable('x-powered-by').disable('etag').set('trust proxy', false);
   const routes = mounts(deps);

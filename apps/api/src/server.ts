@@ -3,7 +3,8 @@ import { createServer, STATUS_CODES, type IncomingMessage, type Server } from 'n
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { GatewayError, newRequestId } from '@llm-gateway/shared';
-import type { Application } from 'express';
+import type { Express } from 'express';
+import { bornExpress } from './http/born-express.js';
 import { errorBody } from './http/errors.js';
 
 const MAX_HEADER_BYTES = 16_384;
@@ -20,9 +21,12 @@ export interface RunningServer {
 }
 
 /** @throws the system's error when the address cannot be listened on. */
-export async function serve(app: Application, address: { port: number; host: string }): Promise<RunningServer> {
+export async function serve(app: Express, address: { port: number; host: string }): Promise<RunningServer> {
   const bounds = { maxHeaderSize: MAX_HEADER_BYTES, headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS };
-  const server = createServer({ ...bounds, keepAliveTimeout: KEEP_ALIVE_MS, connectionsCheckingInterval: 5_000 }, app);
+  const server = createServer(
+    { ...bounds, keepAliveTimeout: KEEP_ALIVE_MS, connectionsCheckingInterval: 5_000, ...bornExpress(app) },
+    app,
+  );
   server.on('clientError', refuseGarbage);
   const silent = trackSilentSockets(server);
   await new Promise<void>((resolve, reject) => {

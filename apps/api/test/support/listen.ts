@@ -1,6 +1,6 @@
 import { PassThrough } from 'node:stream';
 import { createLogger, type Logger } from '@llm-gateway/shared';
-import type { Application } from 'express';
+import type { Express } from 'express';
 import { serve, type RunningServer } from '../../src/server.js';
 
 export interface Listening extends RunningServer {
@@ -8,7 +8,7 @@ export interface Listening extends RunningServer {
 }
 
 /** The app on a free port of the loopback, as main.ts would serve it. */
-export async function listen(app: Application): Promise<Listening> {
+export async function listen(app: Express): Promise<Listening> {
   const server = await serve(app, { port: 0, host: '127.0.0.1' });
   return { ...server, url: `http://127.0.0.1:${server.port}` };
 }
