@@ -5,6 +5,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { usePriceTable } from '@llm-gateway/providers';
 import { refresh } from '../src/prices/refresh.js';
 import { runCommand } from './support.js';
 
@@ -80,6 +81,29 @@ describe('a refresh of the prices', () => {
     expect(await readFile(pricesFile, 'utf8')).toBe(table(10));
     await writeFile(source, table(6));
     expect(await run('--source', source)).toMatchObject({ code: 0 });
+  });
+
+  it('refuses a table in which half of the models have lost their prices: calls would count as free', async () => {
+    await keep(table(10));
+    await writeFile(
+      source,
+      table(10).replaceAll(/"m[0-4]"},"prices":{"input_mtok":1}/g, (one) => one.replace('"input_mtok":1', '')),
+    );
+    await expect(run('--source', source)).rejects.toThrow('it has 5 models, where 10 are known now');
+    expect(await readFile(pricesFile, 'utf8')).toBe(table(10));
+  });
+
+  it('takes the place of a damaged table too, held against the one that calls are priced by meanwhile', async () => {
+    await keep('{"cut of');
+    usePriceTable(table(10));
+    await writeFile(source, table(5));
+    await expect(run('--source', source)).rejects.toThrow('it has 5 models, where 10 are known now');
+    expect(await readFile(pricesFile, 'utf8')).toBe('{"cut of');
+    usePriceTable(table(10));
+    await writeFile(source, table(9));
+    const { code, notes } = await run('--source', source);
+    expect([code, notes]).toEqual([0, expect.stringContaining('the price table is not JSON')]);
+    expect(await readFile(pricesFile, 'utf8')).toBe(table(9));
   });
 
   it.each<[string, string, number, string]>([

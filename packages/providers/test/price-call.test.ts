@@ -140,6 +140,23 @@ describe('a call without a known price', () => {
       unpricedReason: expect.stringContaining('1-hour'),
     });
   });
+
+  it.each<[ProviderType, string, Partial<TokenBuckets>, string]>([
+    // In the table by the page, by the hour of sound, and for what goes in alone.
+    ['mistral', 'mistral-ocr-latest', { uncachedInput: 10 }, 'input'],
+    ['mistral', 'voxtral-mini-2602', { cacheRead: 10 }, 'input'],
+    ['gemini', 'gemini-embedding-001', { uncachedInput: 10, output: 1 }, 'output'],
+  ])('is null where the table has a price, and none for such tokens: %s %s %j', (type, model, tokens, what) => {
+    expect(price(type, model, tokens)).toEqual({
+      costNanoUsd: null,
+      unpricedReason: expect.stringMatching(`^no price for ${what} tokens of model ${model} in price table genai-prices@`),
+      priceVersion: null,
+    });
+  });
+
+  it('is a known 0 where the table says that a model is free', () => {
+    expect(price('gemini', 'gemma-3', { uncachedInput: 10, output: 10 })).toMatchObject({ costNanoUsd: 0, unpricedReason: null });
+  });
 });
 
 describe("a provider's own pricing", () => {

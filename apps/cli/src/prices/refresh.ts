@@ -1,7 +1,7 @@
 /** `prices:refresh`: a newer price table, once it has been looked at. */
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { lossesOf, usePriceTable, type PriceTableInfo } from '@llm-gateway/providers';
+import { currentPriceTable, lossesOf, usePriceTable, type PriceTableInfo } from '@llm-gateway/providers';
 import { EXIT, OperatorError, readOptions, type Command } from '../command.js';
 import { count } from '../table.js';
 import { tableInUse } from './table-in-use.js';
@@ -17,13 +17,13 @@ const OPTIONS = {
 } as const;
 
 /** The table in use is replaced by a whole and checked one, or stays. */
-export const refresh: Command = async (args, { out, pricesFile }) => {
+export const refresh: Command = async (args, { out, note, pricesFile }) => {
   const options = readOptions(args, OPTIONS);
   const file = pricesFile();
   if (file === undefined && !options['dry-run']) {
     throw new OperatorError('PRICES_FILE: is required and not set: it names the file that keeps the table, or add --dry-run');
   }
-  const current = await tableInUse(file);
+  const current = await tableInPlace(file, note);
   const text = await readSource(options.source);
   // Used in this process alone, and so checked as the API and the workers will.
   const next = usePriceTable(text);
@@ -34,6 +34,16 @@ export const refresh: Command = async (args, { out, pricesFile }) => {
   out(options.json ? JSON.stringify({ written: isWritten, current, next }, null, 2) : inWords(current, next, isWritten));
   return EXIT.ok;
 };
+
+/** A damaged file is what this command mends: API and workers have passed over it, and price by the bundled table where they started since. */
+async function tableInPlace(file: string | undefined, note: (line: string) => void): Promise<PriceTableInfo> {
+  try {
+    return await tableInUse(file);
+  } catch (error) {
+    note(`${file}: ${error instanceof Error ? error.message : String(error)}; held against the bundled table instead`);
+    return currentPriceTable();
+  }
+}
 
 async function readSource(source: string): Promise<string> {
   try {

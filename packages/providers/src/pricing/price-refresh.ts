@@ -6,8 +6,9 @@ import { tableInUse, VENDOR_IDS } from './price-table.js';
 
 export interface PriceTableInfo {
   version: string;
+  /** Those that have a price. Without any they count as free, which a damaged table makes of all. */
   models: number;
-  /** Models of the vendors that our provider types are priced by. */
+  /** Such models of the vendors that our provider types are priced by. */
   vendors: Record<string, number>;
 }
 
@@ -45,7 +46,11 @@ export function lossesOf(current: PriceTableInfo, next: PriceTableInfo): string[
 }
 
 function describe(version: string, providers: readonly Provider[]): PriceTableInfo {
-  const countOf = (id: string): number => providers.find((provider) => provider.id === id)?.models.length ?? 0;
-  const models = providers.reduce((sum, provider) => sum + provider.models.length, 0);
-  return { version, models, vendors: Object.fromEntries(VENDOR_IDS.map((id) => [id, countOf(id)])) };
+  const priced = new Map(providers.map(({ id, models }) => [id, models.filter(hasPrice).length]));
+  const models = [...priced.values()].reduce((sum, count) => sum + count, 0);
+  return { version, models, vendors: Object.fromEntries(VENDOR_IDS.map((id) => [id, priced.get(id) ?? 0])) };
 }
+
+/** Whether the prices of a model, today's or any of its history, are of anything. */
+const hasPrice = ({ prices }: Provider['models'][number]): boolean =>
+  (Array.isArray(prices) ? prices.map((one) => one.prices) : [prices]).some((one) => Object.keys(one).length > 0);

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
-import { calcPrice, type Usage } from '@pydantic/genai-prices';
+import { calcPrice, type ModelPrice, type Usage } from '@pydantic/genai-prices';
 import { inputTokens, usdToNano, type ProviderType, type TokenBuckets } from '@llm-gateway/shared';
 import { z } from 'zod';
 import { effectiveBaseUrl } from '../base-url.js';
@@ -37,12 +37,24 @@ export function priceFromTable({ type, baseUrl, model, tokens, at }: PricedCall)
   const where = tableEntry(type, baseUrl);
   const result = calcPrice(toUsage(tokens), model.replace(/^models\//, ''), { ...where, timestamp: at });
   if (!result) return unpriced(`no price for model ${model} of provider type ${type} in price table ${tableInUse.version}`);
+  const unknown = unpricedKind(result.model_price, tokens);
+  if (unknown) return unpriced(`no price for ${unknown} tokens of model ${model} in price table ${tableInUse.version}`);
   // Without its own price the table would count a 1-hour write as a 5-minute one, which costs 1.25 instead of 2 times the
   // input. Source: https://platform.claude.com/docs/en/about-claude/pricing (prompt caching).
   if (tokens.cacheWrite1h > 0 && result.model_price['cache_write_1h_mtok'] === undefined) {
     return unpriced(`no price for 1-hour cache writes of model ${model} in price table ${tableInUse.version}`);
   }
   return { costNanoUsd: usdToNano(result.total_price), unpricedReason: null, priceVersion: tableInUse.version };
+}
+
+/**
+ * A model may be priced by the page or by the hour of sound alone: the library then counts its tokens for nothing. Without any price it is
+ * free, as the table words it. Cached input without a price of its own costs as input, which the library knows.
+ */
+function unpricedKind(prices: ModelPrice, tokens: TokenBuckets): 'input' | 'output' | null {
+  if (Object.keys(prices).length === 0) return null;
+  if (prices['input_mtok'] === undefined && inputTokens(tokens) > 0) return 'input';
+  return prices['output_mtok'] === undefined && tokens.output > 0 ? 'output' : null;
 }
 
 function tableEntry(type: ProviderType, baseUrl: string | null): { providerId: string } | { providerApiUrl: string } {
