@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { insertUsage } from '@llm-gateway/db';
 import { newAttemptId, newRequestId, NO_TOKENS, usdToNano, type UsageEvent, type UsageLog } from '@llm-gateway/shared';
+import pg from 'pg';
 import { byAnswer, logDetail, logRow, summaryAnswer, timeseriesAnswer, unpricedAnswer } from '../src/usage/answers.js';
 import { SERVICE_KEY, startTestApi, type TestApi } from './support/test-api.js';
 
@@ -235,5 +236,28 @@ describe('usage', () => {
     expect(empty.text.split('\r\n')).toEqual([expect.stringMatching(/^id,/), '']);
     const refused = await api.call('GET', '/api/v1/usage/export.csv?from=yesterday', { key: SERVICE_KEY });
     expect(refused).toMatchObject({ status: 400, body: { error: { code: 'invalid_request' } } });
+  });
+
+  it('cuts an export off where the database fails halfway: half a file must not look whole', async () => {
+    // More than the sockets hold by themselves.
+    const metadata = Object.fromEntries(Array.from({ length: 16 }, (_, index) => [`k${index}`, 'x'.repeat(500)]));
+    await insertUsage(
+      api.deps.db,
+      Array.from({ length: 4_000 }, () => event({ ...cached, service: 'halfway', metadata })),
+    );
+    const client = new pg.Client({ connectionString: api.database.url, options: '-c search_path=llm_gateway_test' });
+    await client.connect();
+    const answer = await fetch(`${api.url}/api/v1/usage/export.csv?service=halfway`, {
+      headers: { 'x-service-key': SERVICE_KEY },
+    });
+    const reader = answer.body!.getReader();
+    await reader.read();
+    await client.query('ALTER TABLE llm_usage_logs RENAME TO away');
+    const rest = async () => {
+      while (!(await reader.read()).done);
+    };
+    await expect(rest()).rejects.toThrow();
+    await client.query('ALTER TABLE away RENAME TO llm_usage_logs');
+    await client.end();
   });
 });

@@ -20,6 +20,13 @@ describe('a line of CSV', () => {
     ['\t=1', "'\t=1"],
     ['\r=1', `"'\r=1"`],
     ['=HYPERLINK("http://x","y")', `"'=HYPERLINK(""http://x"",""y"")"`],
+    // A sheet whose language separates cells by semicolons reads our one cell as several.
+    ['x;=1+1;', "x;'=1+1;"],
+    ['x; @SUM(A1)', "x;' @SUM(A1)"],
+    ['x;"=1+1"', `"x;'""=1+1"""`],
+    ['x\t-2+3', "x\t'-2+3"],
+    ['a\n=1', `"a\n'=1"`],
+    ['a;b=1;c', 'a;b=1;c'],
     ['a=1', 'a=1'],
   ])('keeps %j from being run as a formula', (text, line) => {
     expect(csvLine([text])).toBe(`${line}\r\n`);

@@ -58,6 +58,16 @@ describe('a streamed answer', () => {
     );
   });
 
+  it('makes nothing for who asks for the headers alone', async () => {
+    let made = 0;
+    const port = await serve(async function* () {
+      for (; made < 10; made++) yield await Promise.resolve(MEGABYTE);
+    });
+    const answer = await fetch(`http://127.0.0.1:${port}/`, { method: 'HEAD' });
+    expect([answer.status, answer.headers.get('content-type')]).toEqual([200, expect.stringMatching('^text/csv')]);
+    expect(made).toBe(0);
+  });
+
   it('answers an error before the first chunk as any error', async () => {
     const port = await serve(async function* () {
       await Promise.resolve();
