@@ -177,12 +177,16 @@ describe('the first day', () => {
     cluster.upstream.respond(({ type }) => (type === 'openai' ? { status: 500 } : {}));
     const fail = async (n: number): Promise<void> => {
       const request = { prompt: `doomed ${n}`, provider: 'openai-main', fallback: false, cache: { mode: 'off' as const } };
-      expect((await cluster.generate(request, { api: n % 2 === 0 ? one : other })).status).toBe(502);
+      const { status, headers } = await cluster.generate(request, { api: n % 2 === 0 ? one : other });
+      expect(status).toBe(502);
+      // On a busy machine an API may take Redis for gone for a moment and make the call itself: that is no job.
+      if (headers.get('x-gateway-mode') === 'direct') await fail(n);
     };
     for (let done = 0; done < 1_000; done += 100) await Promise.all(Array.from({ length: 100 }, (_, n) => fail(done + n)));
     const order = { filter: { provider: 'openai-main' }, provider: 'gemini-main', max: 1_000 };
-    const plan = await admin<{ matched: number }>('POST', '/api/v1/jobs/replay', order, one);
-    expect(plan.matched).toBe(1_000);
+    // The caller hears of a failure just before its job is among the failed ones.
+    const matched = async () => (await admin<{ matched: number }>('POST', '/api/v1/jobs/replay', order, one)).matched;
+    await until(async () => (await matched()) === 1_000, 10_000);
     cluster.upstream.reset();
     expect(await admin('POST', '/api/v1/jobs/replay', { ...order, dry_run: false }, one)).toMatchObject({
       replayed: 1_000,
