@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { insertUsage } from '@llm-gateway/db';
 import { newAttemptId, newRequestId, NO_TOKENS, usdToNano, type UsageEvent, type UsageLog } from '@llm-gateway/shared';
 import { reportTable } from '../src/usage/report/report-table.js';
-import { monthReport, weekReport } from '../src/usage/report/report.js';
+import { monthReport, weekReport, type Report } from '../src/usage/report/report.js';
 import { SERVICE_KEY, startTestApi, type TestApi } from './support/test-api.js';
 
 let api: TestApi;
@@ -87,6 +87,25 @@ describe('the finance report', () => {
     expect(month.lines.at(-1)).toMatchObject({ service: 'chat', customer_id: 'a', cost_usd: 0, saved_usd: 0.5 });
     expect(month.lines.reduce((sum, line) => sum + line.cost_usd, 0)).toBe(121);
     expect((await report(MONTH, 'text/csv')).text).toContain('mail,,1,100.000000000,0.000000000,0,0.010000000\r\n');
+  });
+
+  it('comes to its total while requests come in: all of it is of one moment', async () => {
+    let isOver = false;
+    const write = async () => {
+      while (!isOver) await insertUsage(api.deps.db, [event('busy', 1, { service: 'busy' })]);
+    };
+    const writers = [write(), write()];
+    const reports: Report[] = [];
+    for (let round = 0; round < 40; round++) {
+      reports.push(monthReport.parse((await report(`${MONTH}&service=busy`)).body));
+      reports.push(weekReport.parse((await report(`${WEEK}&service=busy`)).body));
+    }
+    isOver = true;
+    await Promise.all(writers);
+    const parts = reports.map((one) => (one.period === 'month' ? one.lines : one.top_customers));
+    expect(parts.map((lines) => lines.reduce((sum, line) => sum + line.requests, 0))).toEqual(
+      reports.map(({ requests }) => requests),
+    );
   });
 
   it('comes to its total as a sheet too, when it has more lines than are shown', () => {

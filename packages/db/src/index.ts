@@ -30,6 +30,7 @@ export { reencryptBatch, secretsByKey, type ReencryptedBatch, type SecretsOfKey 
 export {
   actingAs,
   actingAsSystem,
+  atOneMoment,
   closeDatabase,
   openDatabase,
   pingDatabase,

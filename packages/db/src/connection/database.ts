@@ -126,6 +126,21 @@ export async function transaction<T>(
   return query(db, (client) => client.$transaction(run, options));
 }
 
+/**
+ * Several reads as of one moment, whatever is written meanwhile: figures of one answer must come to each other. They share a connection, so
+ * one after the other.
+ * @param read gets the database as it stood then, good until it returns.
+ */
+export async function atOneMoment<T>(db: Db, read: (moment: Db) => Promise<T>): Promise<T> {
+  const reading = async (tx: Queryable): Promise<T> => {
+    const moment = Object.freeze({}) as Db;
+    // All that reading needs of a client, a transaction has.
+    handles.set(moment, { ...handleOf(db), client: tx as PrismaClient });
+    return read(moment);
+  };
+  return transaction(db, reading, 'RepeatableRead');
+}
+
 function handleOf(db: Db): Handle {
   const handle = handles.get(db);
   if (!handle || !handles.has(handle.base)) throw new GatewayError('unavailable', 'the database has been closed');

@@ -1,5 +1,6 @@
 /** The weekly status and the finance report, as data. */
 import {
+  atOneMoment,
   providerErrors,
   spendByServiceAndCustomer,
   usageBy,
@@ -56,16 +57,15 @@ export type WeekReport = z.output<typeof weekReport>;
 export type MonthReport = z.output<typeof monthReport>;
 export type Report = WeekReport | MonthReport;
 
+/** Of one moment: its lines come to its totals also while requests come in. */
 export const makeReport = (db: Db, period: Report['period'], filter: UsageFilter): Promise<Report> =>
-  period === 'week' ? makeWeek(db, filter) : makeMonth(db, filter);
+  atOneMoment<Report>(db, (moment) => (period === 'week' ? makeWeek(moment, filter) : makeMonth(moment, filter)));
 
 async function makeWeek(db: Db, filter: UsageFilter): Promise<WeekReport> {
-  const [summary, providers, customers] = await Promise.all([
-    usageSummary(db, filter),
-    providerErrors(db, filter),
-    // One more, for requests without a customer, who are no customer.
-    usageBy(db, 'customer', filter, { sort: 'cost_usd', limit: TOP_CUSTOMERS + 1 }),
-  ]);
+  const summary = await usageSummary(db, filter);
+  const providers = await providerErrors(db, filter);
+  // One more, for requests without a customer, who are no customer.
+  const customers = await usageBy(db, 'customer', filter, { sort: 'cost_usd', limit: TOP_CUSTOMERS + 1 });
   const top = customers.flatMap(({ key, requests, cost_usd }) =>
     key === null ? [] : [{ customer_id: key, requests, cost_usd }],
   );
@@ -80,7 +80,8 @@ async function makeWeek(db: Db, filter: UsageFilter): Promise<WeekReport> {
 }
 
 async function makeMonth(db: Db, filter: UsageFilter): Promise<MonthReport> {
-  const [summary, lines] = await Promise.all([usageSummary(db, filter), spendByServiceAndCustomer(db, filter, MAX_LINES + 1)]);
+  const summary = await usageSummary(db, filter);
+  const lines = await spendByServiceAndCustomer(db, filter, MAX_LINES + 1);
   return {
     period: 'month',
     ...spanOf(filter),
