@@ -1,5 +1,5 @@
 /** The listening socket: its bounds, and its end. */
-import { createServer, STATUS_CODES, type IncomingMessage, type Server } from 'node:http';
+import { createServer, STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { GatewayError, newRequestId } from '@llm-gateway/shared';
@@ -23,12 +23,16 @@ export interface RunningServer {
 /** @throws the system's error when the address cannot be listened on. */
 export async function serve(app: Express, address: { port: number; host: string }): Promise<RunningServer> {
   const bounds = { maxHeaderSize: MAX_HEADER_BYTES, headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS };
+  const silent = new Set<Socket>();
+  const listen = (req: IncomingMessage, res: ServerResponse): void => {
+    silent.delete(req.socket);
+    app(req, res);
+  };
   const server = createServer(
-    { ...bounds, keepAliveTimeout: KEEP_ALIVE_MS, connectionsCheckingInterval: 5_000, ...bornExpress(app) },
-    app,
+    { ...bounds, ...bornExpress(app), keepAliveTimeout: KEEP_ALIVE_MS, connectionsCheckingInterval: 5_000 },
+    listen,
   );
-  server.on('clientError', refuseGarbage);
-  const silent = trackSilentSockets(server);
+  server.on('clientError', refuseGarbage).on('connection', (socket: Socket) => trackSilence(silent, socket));
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject).listen(address.port, address.host, resolve);
   });
@@ -36,14 +40,9 @@ export async function serve(app: Express, address: { port: number; host: string 
 }
 
 /** Connections on which nothing was ever sent, as clients keep them in reserve. Node does not count them as idle, and would wait for them. */
-function trackSilentSockets(server: Server): ReadonlySet<Socket> {
-  const silent = new Set<Socket>();
-  server.on('connection', (socket: Socket) => {
-    silent.add(socket);
-    socket.once('close', () => silent.delete(socket));
-  });
-  server.on('request', (req: IncomingMessage) => silent.delete(req.socket));
-  return silent;
+function trackSilence(silent: Set<Socket>, socket: Socket): void {
+  silent.add(socket);
+  socket.once('close', () => silent.delete(socket));
 }
 
 async function drain(server: Server, silent: ReadonlySet<Socket>, timeoutMs: number): Promise<boolean> {

@@ -29,8 +29,8 @@ function parametersOf(request: GenerateRequest) {
   const { stop, response_format } = parameters;
   return {
     ...parameters,
-    stop: typeof stop === 'string' ? [stop] : stop,
     response_format: response_format?.type === 'text' ? undefined : response_format,
+    stop: typeof stop === 'string' ? [stop] : stop,
   };
 }
 

@@ -82,7 +82,7 @@ export type GenerateInput = z.input<typeof generateRequest>;
 
 /** @returns the conversation of a request, with `prompt` spelled out as its one user message. */
 export function conversation(request: Pick<GenerateRequest, 'prompt' | 'messages'>): ChatMessage[] {
-  return request.messages ?? [{ role: 'user', content: request.prompt ?? '' }];
+  return request.messages ?? [{ content: request.prompt ?? '', role: 'user' }];
 }
 
 export const finishReason = z.enum(['stop', 'length', 'content_filter', 'other']);

@@ -50,7 +50,7 @@ async function answer(deps: GenerateDeps, call: Call, planned: Plan): Promise<An
 
 async function throughTheQueue(deps: GenerateDeps, call: Call, planned: Plan): Promise<Answer | Queued> {
   if (call.isAsync) return queueCall(deps, call, planned);
-  return planned.flight === null ? ownCall(deps, call, planned) : shareOrLead(deps, call, planned, planned.flight);
+  return planned.flight === null ? ownCall(deps, call, planned) : shareOrLead(deps, call, planned, planned.flight());
 }
 
 function cacheHasNone({ cachePulse }: GenerateDeps): Refusal {

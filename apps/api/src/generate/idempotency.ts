@@ -43,7 +43,7 @@ async function repeat(deps: GenerateDeps, call: Call, planned: Plan, { first, bo
   }
   const { requestId } = first;
   // Its row is the first's too: one for each id, and an id has one time.
-  const asFirst = { ...planned, head: { ...planned.head, id: requestId, createdAt: requestTime(requestId), flight: null } };
+  const asFirst = { ...planned, head: { ...planned.head, id: requestId, createdAt: requestTime(requestId) } };
   if (call.isAsync) {
     if (!(await isRegistered(deps, first, planned.head.deadline))) return queueCall(deps, call, asFirst);
     const ended = (await redisOrUnavailable(deps.store.outcomes([first.requestId]))).has(first.requestId);
@@ -51,13 +51,12 @@ async function repeat(deps: GenerateDeps, call: Call, planned: Plan, { first, bo
   }
   const outcome = await joinRequest(deps, call, planned, { requestId: first.requestId });
   // The first never got its job: this one carries it out, under the first's id, so that there can be no second.
-  if (outcome === 'unknown') return anew(deps, call, asFirst, planned.flight);
+  if (outcome === 'unknown') return anew(deps, call, asFirst);
   if (outcome.status === 'error') throw outcomeError(outcome);
   return { kind: 'answer', result: outcome.result, cacheStatus: 'COALESCED', timings: outcome.timings, replayed: true };
 }
 
 /** Its answer may be there, or under way, by another's call: the first may have been one who shared it. */
-async function anew(deps: GenerateDeps, call: Call, asFirst: Plan, flight: string | null): Promise<Answer | Queued> {
-  if (flight === null) return ownCall(deps, call, asFirst);
-  return shareOrLead(deps, call, { ...asFirst, head: { ...asFirst.head, flight } }, flight);
+async function anew(deps: GenerateDeps, call: Call, asFirst: Plan): Promise<Answer | Queued> {
+  return asFirst.flight === null ? ownCall(deps, call, asFirst) : shareOrLead(deps, call, asFirst, asFirst.flight());
 }

@@ -24,8 +24,8 @@ export interface Plan {
   candidates: Candidate[];
   /** The cache entry of the first candidate's answer; null where the cache is not to be read. */
   cacheHash: string | null;
-  /** Identical requests share one call under this hash; null where this request wants a call of its own. */
-  flight: string | null;
+  /** Says under which hash identical requests share one call, which a cache hit does not ask; null where this request wants a call of its own. */
+  flight: (() => string) | null;
 }
 
 export interface PlanOptions {
@@ -55,7 +55,8 @@ export function plan(snapshot: ConfigSnapshot, caller: GenerateCaller, request: 
   const mode = request.cache?.mode ?? 'default';
   const hash = mode === 'off' ? null : firstCacheKey(snapshot, candidates, request, scope);
   const reads = mode === 'default' || mode === 'only';
-  const flight = mode === 'default' && !options.isAsync ? textHash(`${hash} ${JSON.stringify(candidates)}`) : null;
+  const shares = mode === 'default' && !options.isAsync;
+  const flight = shares ? () => textHash(`${hash} ${JSON.stringify(candidates)}`) : null;
   const now = Date.now();
   const keeps = options.isAsync || options.hasIdempotencyKey;
   const head: RequestHead = {
@@ -68,7 +69,8 @@ export function plan(snapshot: ConfigSnapshot, caller: GenerateCaller, request: 
     keyId: caller.keyId,
     metadata: request.metadata ?? {},
     replyTo: options.isAsync ? null : options.apiId,
-    flight,
+    // Until it leads one.
+    flight: null,
     cacheStatus: mode === 'off' ? 'BYPASS' : mode === 'refresh' ? 'REFRESH' : 'MISS',
     cache: mode === 'off' ? null : { ttlSeconds: request.cache?.ttl_seconds ?? options.cacheTtlSeconds, scope },
     resultTtlSeconds: keeps

@@ -29,18 +29,26 @@ async function answerCall(deps: GenerateDeps, req: Request, res: Response): Prom
     caller,
     request,
     idempotencyKey: idempotencyKey(req),
-    isAsync: isAsync(req, parse(generateQuery, req.query)),
+    isAsync: isAsync(req),
     get signal() {
       return hangUp();
     },
     markDirect: () => void res.set('X-Gateway-Mode', 'direct'),
   };
   try {
-    // A process that is killed after answering has sent the usage row on its way.
-    await send(deps, res, await generate(deps, call).finally(commandsWritten));
+    await send(deps, res, await sentOnItsWay(generate(deps, call)));
   } catch (error) {
     if (error instanceof CallerGone) return;
     throw error;
+  }
+}
+
+/** A process that is killed after answering has sent the usage row on its way, also of what has failed. */
+async function sentOnItsWay<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } finally {
+    await commandsWritten();
   }
 }
 
@@ -51,9 +59,12 @@ export function idempotencyKey(req: Pick<Request, 'get'>): string | null {
   throw invalid([{ path: 'Idempotency-Key', message: 'must be 1 to 255 characters long' }]);
 }
 
-const isAsync = (req: Request, query: z.output<typeof generateQuery>): boolean =>
-  query.mode === 'async' ||
-  (req.get('prefer') ?? '').split(',').some((preference) => preference.trim().toLowerCase() === 'respond-async');
+/** Most have no query, and Express would parse it all the same. */
+function isAsync(req: Request): boolean {
+  if (req.url.includes('?') && parse(generateQuery, req.query).mode === 'async') return true;
+  const preferred = req.get('prefer')?.split(',') ?? [];
+  return preferred.some((preference) => preference.trim().toLowerCase() === 'respond-async');
+}
 
 /** @returns a signal that aborts when the caller hangs up before the answer. */
 export const hangUpSignal = (res: Response): AbortSignal => lazyHangUpSignal(res)();
@@ -89,8 +100,7 @@ async function send(deps: GenerateDeps, res: Response, reply: Answer | Queued): 
 }
 
 function serverTiming(timings: Answer['timings'], totalMs: number): string {
-  const parts = timings ? { queue: timings.queueMs, limiter: timings.limiterMs, provider: timings.providerMs } : {};
-  return Object.entries({ ...parts, total: totalMs })
-    .map(([name, ms]) => `${name};dur=${ms}`)
-    .join(', ');
+  const total = `total;dur=${totalMs}`;
+  if (!timings) return total;
+  return `queue;dur=${timings.queueMs}, limiter;dur=${timings.limiterMs}, provider;dur=${timings.providerMs}, ${total}`;
 }

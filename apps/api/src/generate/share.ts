@@ -18,8 +18,9 @@ const LEADERS_OWN_ENDS: ReadonlySet<string> = new Set(['timeout', 'cancelled', '
 /** With less time than this a new flight cannot end well. */
 const SHORTEST_FLIGHT_MS = 100;
 
-export async function shareOrLead(deps: GenerateDeps, call: Call, planned: Plan, flight: string): Promise<Answer | Queued> {
-  const { head } = planned;
+export async function shareOrLead(deps: GenerateDeps, call: Call, alone: Plan, flight: string): Promise<Answer | Queued> {
+  const head = { ...alone.head, flight };
+  const planned = { ...alone, head };
   for (;;) {
     const remainingMs = Math.max(1, head.deadline - Date.now());
     // Asked in this order on one connection: whoever finds the flight free finds the answer of the last one in the cache.

@@ -44,23 +44,62 @@ export class TurnConnector extends AbstractConnector {
   }
 }
 
+/** Commands of one turn that are text leave as one text: a chunk for each of them costs more than its bytes. */
 function writingByTurns<S extends Socket>(stream: S): S {
   const write = stream.write.bind(stream) as (...args: unknown[]) => boolean;
+  const end = stream.end.bind(stream) as (...args: unknown[]) => S;
   let corked = false;
+  let text = '';
+  const writeText = (): void => {
+    if (text !== '') write(text);
+    text = '';
+  };
   const uncork = (): void => {
     corked = false;
+    writeText();
     stream.uncork();
   };
-  const writeInTurn = (...args: unknown[]): boolean => {
+  const writeInTurn = (command: unknown, ...how: unknown[]): boolean => {
     if (!corked) {
       corked = true;
       stream.cork();
-      setImmediate(uncork);
+      endOfTurn().uncorks.push(uncork);
     }
-    return write(...args);
+    if (typeof command === 'string' && how.length === 0) {
+      text += command;
+      return true;
+    }
+    writeText();
+    return write(command, ...how);
   };
-  return Object.assign(stream, { write: writeInTurn });
+  const endInTurn = (...last: unknown[]): S => {
+    writeText();
+    return end(...last);
+  };
+  return Object.assign(stream, { write: writeInTurn, end: endInTurn });
+}
+
+interface EndOfTurn {
+  uncorks: (() => void)[];
+  over: Promise<void>;
+}
+
+let pending: EndOfTurn | null = null;
+
+/** One for all connections and whoever waits for it, however many those are. */
+function endOfTurn(): EndOfTurn {
+  if (pending) return pending;
+  const uncorks: EndOfTurn['uncorks'] = [];
+  const over = new Promise<void>((resolve) => {
+    setImmediate(() => {
+      pending = null;
+      for (const uncork of uncorks) uncork();
+      resolve();
+    });
+  });
+  pending = { uncorks, over };
+  return pending;
 }
 
 /** Resolves when the commands given so far, on any connection, are in their sockets. */
-export const commandsWritten = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+export const commandsWritten = (): Promise<void> => endOfTurn().over;
