@@ -20,14 +20,28 @@ const isReasoningModel = (model: string): boolean =>
 
 export const chatCompletions: VendorGenerate = async (call, target, fetch) => {
   const warnings = new Warnings(call.model);
-  const completion = await clientFor(target, fetch).chat.completions.create(
-    toRequest(call, target.type, warnings),
-    sdkTimeout(call),
-  );
+  const fetchOptions: OpenAI.RequestOptions['fetchOptions'] & WithFetch = { fetchOfCall: fetch };
+  const options = { ...sdkTimeout(call), fetchOptions };
+  const completion = await clientOf(target).chat.completions.create(toRequest(call, target.type, warnings), options);
   return readCompletion(completion, call, warnings);
 };
 
-function clientFor({ apiKey, baseUrl }: VendorTarget, fetch: typeof globalThis.fetch): OpenAI {
+interface WithFetch {
+  fetchOfCall: typeof globalThis.fetch;
+}
+
+/** Shared by the calls to a target: a client is four kilobytes, which a call would hold for as long as it takes. */
+const clients = new WeakMap<VendorTarget, OpenAI>();
+
+function clientOf(target: VendorTarget): OpenAI {
+  const known = clients.get(target);
+  if (known) return known;
+  const client = makeClient(target);
+  clients.set(target, client);
+  return client;
+}
+
+function makeClient({ apiKey, baseUrl }: VendorTarget): OpenAI {
   return new OpenAI({
     baseURL: baseUrl,
     // The SDK insists on a key; where there is none the header is taken away again.
@@ -40,7 +54,8 @@ function clientFor({ apiKey, baseUrl }: VendorTarget, fetch: typeof globalThis.f
     webhookSecret: null,
     logLevel: 'off',
     maxRetries: 0,
-    fetch,
+    // The SDK takes one for all calls of a client, and hands it the options of each: they bring the call's own.
+    fetch: (input, init) => (init as RequestInit & WithFetch).fetchOfCall(input, init),
   });
 }
 
