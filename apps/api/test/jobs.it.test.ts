@@ -35,7 +35,9 @@ beforeAll(async () => {
   api = await startTestApi({ SERVICE_KEYS: `${KEY_A},${KEY_B}` });
   redis = connectRedis(api.redis.url, 'patient', api.log.logger);
   for (const name of ['one', 'two']) {
-    const body = { name, type: 'openai', api_key: `sk-${name}`, base_url: 'http://127.0.0.1:9/v1', default_model: 'gpt-4o-mini' };
+    const model = 'gpt-4o-mini';
+    const address = 'http://127.0.0.1:9/v1';
+    const body = { name, type: 'openai', api_key: `sk-${name}`, base_url: address, default_model: model, models: [model] };
     expect((await api.call('POST', '/api/v1/providers', { body })).status).toBe(201);
   }
   for (let i = 0; i < 6; i++) {
@@ -140,19 +142,25 @@ describe('running many jobs again', () => {
     expect(idsOf(await list('?status=queued&provider=one'))).toHaveLength(5);
   });
 
+  it.each([
+    [{ provider: 'nobody' }, 400, 'there is no provider with the name or type nobody'],
+    [{ provider: 'claude' }, 503, 'no provider of the type claude is enabled'],
+    [{ provider: 'two', model: 'none-has-it' }, 503, 'the provider two does not allow the model none-has-it'],
+  ])('is refused, as a dry run too, where the place can run none of them: %j', async (place, status, message) => {
+    for (const dry_run of [true, false]) {
+      const body = { filter: { status: 'cancelled' }, dry_run, ...place };
+      expect(await api.call('POST', '/api/v1/jobs/replay', { body })).toMatchObject({ status, body: { error: { message } } });
+    }
+  });
+
   it('says of each job that cannot be run why, and leaves it to be tried again', async () => {
-    const order = {
-      filter: { ids: ids.a.slice(0, 2), status: 'cancelled' },
-      model: 'none-has-it',
-      provider: 'nobody',
-      dry_run: false,
-    };
+    const order = { filter: { ids: ids.a.slice(0, 2), status: 'cancelled' }, model: 'none-has-it', dry_run: false };
     for (let i = 0; i < 2; i++) {
       const { body } = await api.call('POST', '/api/v1/jobs/replay', { body: order });
       expect(body).toMatchObject({
         matched: 2,
         replayed: 0,
-        refused: [{ code: 'invalid_request' }, { code: 'invalid_request' }],
+        refused: [{ code: 'no_provider' }, { code: 'no_provider' }],
       });
     }
   });

@@ -4,6 +4,7 @@ import type { JobRef, KeptJob } from '@llm-gateway/queue';
 import { GatewayError } from '@llm-gateway/shared';
 import type { GenerateDeps } from '../generate/deps.js';
 import { redisOrUnavailable } from '../generate/refusal.js';
+import { pinnedProvider } from '../routing/pinned-provider.js';
 import { replayOnce, type Replay } from './replay.js';
 import { candidates, fits } from './select.js';
 import type { BulkReplayAnswer, BulkReplayOrder } from './wire.js';
@@ -23,7 +24,8 @@ interface Selection {
 
 /**
  * @param acting who goes on record. @param signal aborts when the caller hangs up: what is queued by then stays.
- * @throws GatewayError unavailable before anything is done.
+ * @throws GatewayError before anything is done: unavailable; invalid_request or no_provider for a place that can run none of them, which a
+ * dry run would else promise.
  */
 export async function replayJobs(
   deps: GenerateDeps,
@@ -31,6 +33,8 @@ export async function replayJobs(
   order: BulkReplayOrder,
   signal: AbortSignal,
 ): Promise<BulkReplayAnswer> {
+  const place = order.provider && pinnedProvider(deps.config.current().providers, order.provider, order.model);
+  if (place instanceof GatewayError) throw place;
   const { matched, alreadyReplayed } = await select(deps, order);
   const answer: BulkReplayAnswer = {
     dry_run: order.dry_run,
