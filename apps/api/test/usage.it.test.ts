@@ -197,6 +197,14 @@ describe('usage', () => {
     expect(answer.body.error.message).toContain('must lie between the years 1970 and 9999');
   });
 
+  it('says how a zone is written in an address, where a plain + has become a space', async () => {
+    const asked = (zone: string) =>
+      api.call('GET', `/api/v1/usage/summary?from=2026-11-24T00:00:00${zone}`, { key: SERVICE_KEY });
+    expect((await asked('+01:00')).body.error.message).toMatch(/in an address the \+ of a zone is written %2B$/);
+    expect((await asked('%2B01:00')).status).toBe(200);
+    expect((await asked('')).body.error.message).not.toContain('%2B');
+  });
+
   it('names models without a price', async () => {
     const answer = unpricedAnswer.strict().parse(await read('/unpriced'));
     expect(answer.data).toMatchObject([

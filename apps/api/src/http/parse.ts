@@ -4,6 +4,7 @@ import type { z } from 'zod';
 /** More than a person reads; a hostile body must not make a response of megabytes. */
 const MAX_DETAILS = 100;
 const MAX_NAME = 100;
+const MISSING = 'is required';
 
 /**
  * Reads a body or a query.
@@ -27,7 +28,7 @@ export function invalid(details: ErrorDetail[]): GatewayError {
 }
 
 const missing: z.core.$ZodErrorMap = (issue) =>
-  issue.input === undefined && issue.code.startsWith('invalid_') ? 'is required' : undefined;
+  issue.input === undefined && issue.code.startsWith('invalid_') ? MISSING : undefined;
 
 function describe(issue: z.core.$ZodIssue, base: PropertyKey[]): ErrorDetail[] {
   const path = [...base, ...issue.path];
@@ -35,7 +36,8 @@ function describe(issue: z.core.$ZodIssue, base: PropertyKey[]): ErrorDetail[] {
     return issue.keys.slice(0, MAX_DETAILS + 1).map((key) => ({ path: join([...path, key]), message: 'is not a known field' }));
   }
   if (issue.code === 'invalid_union' && issue.errors.length > 0) return describeUnion(issue, path);
-  return [{ path: join(path), message: issue.message }];
+  const isMissing = path.length === 0 && issue.message === MISSING;
+  return [{ path: join(path), message: isMissing ? 'a JSON body is required' : issue.message }];
 }
 
 /** Of the shapes that a value may have, the one that it comes closest to says what is wrong; else all say what they expect. */

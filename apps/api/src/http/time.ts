@@ -8,7 +8,13 @@ export const time = z.iso
   .datetime({ offset: true, error: 'must be an ISO 8601 time with a zone, such as 2026-11-24T00:00:00Z', abort: true })
   .refine(isStorable, 'must lie between the years 1970 and 9999');
 
-const error = 'must be a day such as 2026-11-24, or an ISO 8601 time with a zone, such as 2026-11-24T00:00:00Z';
+const NEITHER = 'must be a day such as 2026-11-24, or an ISO 8601 time with a zone, such as 2026-11-24T00:00:00Z';
+
+/** In an address a plain + is a space: the caller sees a zone there where none arrives. */
+const error = ({ input }: { input?: unknown }): string =>
+  typeof input === 'string' && /T.* \d\d:\d\d$/.test(input)
+    ? `${NEITHER}; in an address the + of a zone is written %2B`
+    : NEITHER;
 
 /** Where a span begins or ends: a moment, or a day for its midnight in UTC. */
 export const momentOrDay = z

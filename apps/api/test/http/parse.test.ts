@@ -52,6 +52,10 @@ describe('parse', () => {
     ]);
   });
 
+  it('says of a missing body that it is one', () => {
+    expect(refusal(undefined)).toMatchObject({ message: 'a JSON body is required', details: [{ path: '' }] });
+  });
+
   it('says what a field of several shapes may be', () => {
     expect(refusal({ prompt: 'x', stop: 5 }).details).toEqual([{ path: 'stop', message: 'expected string or array' }]);
   });

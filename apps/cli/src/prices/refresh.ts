@@ -54,7 +54,9 @@ async function readSource(source: string): Promise<string> {
   } catch (error) {
     // fetch hides what happened in its cause.
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-    throw new Error(`cannot get ${source}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause: error });
+    const problem = `cannot get ${source}: ${cause instanceof Error ? cause.message : String(cause)}`;
+    const hint = source === PUBLISHED ? '\nwhere the internet is out of reach, bring the file by hand: --source FILE' : '';
+    throw new Error(problem + hint, { cause: error });
   }
 }
 
