@@ -19,6 +19,7 @@ it('measures hits and misses on the built processes, and finds a row for each re
   try {
     const { stdout } = await promisify(execFile)(process.execPath, [join(bench, 'main.mjs'), '--smoke', '--out', out]);
     expect(stdout).toContain('usage rows and attempts: complete after every run');
+    expect(stdout).not.toMatch(/FAILED|target/);
     const { results } = JSON.parse(await readFile(join(out, 'gateway.json'), 'utf8')) as Results;
     expect(Object.keys(results)).toEqual(['hit', 'miss']);
     expect(results['miss']?.runs['ours']?.requests).toBeGreaterThanOrEqual(128);
