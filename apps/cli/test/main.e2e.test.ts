@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { useDatabase } from './support.js';
 
 const fixture = useDatabase();
+const FOUND_BESIDE = 'npm run finds it beside a running npm start with the same DATA_DIR: start that, or set what is missing\n';
 const main = fileURLToPath(new URL('../dist/main.js', import.meta.url));
 
 function cli(args: string[], env: Record<string, string> = {}): Promise<{ code: number; out: string; err: string }> {
@@ -65,7 +66,7 @@ describe('the operator’s commands', () => {
       {},
       "Unknown option '--statsu'\nnpm run jobs -- --help says what there is\n",
     ],
-    ['no admin key', ['jobs', 'list'], {}, 'LGW_ADMIN_KEY: is required and not set\n'],
+    ['no admin key', ['jobs', 'list'], {}, `LGW_ADMIN_KEY: is required and not set\n${FOUND_BESIDE}`],
     [
       'a gateway out of reach',
       ['jobs', 'list'],
@@ -78,7 +79,7 @@ describe('the operator’s commands', () => {
       {},
       '--from is required\nnpm run prices:recompute -- --help says what there is\n',
     ],
-    ['no database named', ['prices:recompute', ...range], {}, 'DATABASE_URL: is required and not set\n'],
+    ['no database named', ['prices:recompute', ...range], {}, `DATABASE_URL: is required and not set\n${FOUND_BESIDE}`],
     [
       'a database out of reach',
       ['prices:recompute', ...range],
