@@ -189,6 +189,9 @@ describe('the name of a model', () => {
     ['Claude 3.5 Sonnet 2024-10-22', 'claude-3-5-sonnet-20241022'],
     ['gpt-4o-mini', 'gpt-4o-mini-2024-07-18'],
     ['models/gemini-2.5-flash', 'gemini-2.5-flash'],
+    // What was asked for, where no answer was seen that names the version.
+    ['claude-3-5-haiku-latest', 'claude-3-5-haiku-20241022'],
+    ['claude-sonnet-4-0', 'Claude Sonnet 4'],
   ])('is one, written %s or %s', (a, b) => {
     expect(modelKey(a)).toBe(modelKey(b));
   });
@@ -197,6 +200,7 @@ describe('the name of a model', () => {
     ['gpt-4o', 'gpt-4o-mini'],
     ['claude-opus-4', 'claude-opus-4-1'],
     ['gpt-4-0613', 'gpt-4'],
+    ['grok-2-10', 'grok-2-1'],
   ])('differs between %s and %s', (a, b) => {
     expect(modelKey(a)).not.toBe(modelKey(b));
   });

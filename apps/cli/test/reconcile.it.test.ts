@@ -182,6 +182,12 @@ describe('a reconciliation', () => {
       'no provider is called opnai, and none was then. There are: openai-main',
     ],
     ['half a day', (path) => [...DAY, path, '--from', '2026-11-01T12:00:00Z', '--to', '2026-11-02'], 'must be whole days'],
+    // Nothing to compare would look like no gap.
+    [
+      'days of which the files have none',
+      (path) => [...DAY, path, '--from', '2026-10-01', '--to', '2026-11-01'],
+      'the files have no line from 2026-10-01 up to 2026-11-01: theirs are from 2026-11-01 to 2026-11-01',
+    ],
     ['a tolerance of words', (path) => [...DAY, path, '--tolerance', 'some'], '--tolerance must be a percentage'],
   ])('is refused with %s', async (_, args, message) => {
     const invoice = await file(PLAIN, '2026-11-01,gpt-4o-mini,1,1,1');

@@ -19,6 +19,8 @@ const OPTIONS = {
 } as const;
 
 const DAY_MS = 86_400_000;
+/** A busy day is one statement; nobody waits for this command but its operator. */
+const STATEMENT_TIMEOUT_MS = 600_000;
 
 /** Exits with 2 where there are gaps, so that a script can tell. It writes nothing. */
 export const reconcile: Command = async (args, surroundings) => {
@@ -31,7 +33,7 @@ export const reconcile: Command = async (args, surroundings) => {
   const invoices = await Promise.all(options.file.map(readInvoice));
   const all = invoices.flatMap(({ lines }) => lines);
   const range = given ?? rangeOf(all);
-  const lines = all.filter(({ day }) => day >= dayOf(range.from) && day < dayOf(range.to));
+  const lines = linesIn(range, all);
   const days = await ourDays(range, providers, surroundings);
   if (!days) return EXIT.stopped;
   const compared = compare(days, lines, tolerance / 100);
@@ -69,9 +71,18 @@ function rangeOf(lines: readonly InvoiceLine[]): TimeRange {
   return { from, to: new Date(new Date(days.at(-1) ?? '').getTime() + DAY_MS) };
 }
 
+/** @throws OperatorError where there is none: nothing to compare would look like no gap. */
+function linesIn(range: TimeRange, all: readonly InvoiceLine[]): InvoiceLine[] {
+  const [from, to] = [dayOf(range.from), dayOf(range.to)];
+  const lines = all.filter(({ day }) => day >= from && day < to);
+  if (lines.length > 0) return lines;
+  const days = all.map(({ day }) => day).sort();
+  throw new OperatorError(`the files have no line from ${from} up to ${to}: theirs are from ${days.at(0)} to ${days.at(-1)}`);
+}
+
 /** @returns null when the operator wants it to stop. Day by day, because one query over a busy month would take too long. */
 async function ourDays(range: TimeRange, providers: string[], surroundings: Surroundings): Promise<Day[] | null> {
-  const db = openDatabase(surroundings.databaseUrl(), { poolSize: 1 });
+  const db = openDatabase(surroundings.databaseUrl(), { poolSize: 1, statementTimeoutMs: STATEMENT_TIMEOUT_MS });
   const progress = new Progress(surroundings.note);
   const days: Day[] = [];
   try {
