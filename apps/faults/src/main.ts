@@ -5,7 +5,7 @@ import { CATALOGUE } from './catalogue.js';
 import { readEnv } from './env.js';
 import type { Entry } from './fault-test.js';
 import { readOptions, type Options } from './options.js';
-import { resultLine, summary } from './report/lines.js';
+import { resultLine, startLine, summary } from './report/lines.js';
 import { writeFigures } from './report/page.js';
 import type { Result, Run } from './report/result.js';
 import { suite } from './run-suite.js';
@@ -55,6 +55,7 @@ async function run(options: Options): Promise<number> {
   }
   const results: Result[] = [];
   for (const test of tests) {
+    if (!options.json && 'run' in test) console.error(startLine(test));
     const result = await running.run(test);
     // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- set by a signal during the await
     if (stopping) return 130;

@@ -5,6 +5,9 @@ export const verdict = ({ ok, heldBy }: Result): string => (ok ? (heldBy ? 'jest
 export const resultLine = (result: Result): string =>
   `${verdict(result)}  ${result.id.padStart(4)}  ${result.seconds.toFixed(1).padStart(6)} s  ${result.fault}: ${figuresText(result)}`;
 
+/** Some tests take minutes, and a screen that stands still for that long looks hung. */
+export const startLine = ({ id, fault }: Pick<Result, 'id' | 'fault'>): string => `runs  ${id.padStart(4)}            ${fault}`;
+
 /** One line a test, in columns, and how many of them passed. */
 export function summary(results: readonly Result[]): string {
   const failed = results.filter((result) => !result.ok).length;
