@@ -163,6 +163,14 @@ describe('bad input', () => {
     },
   );
 
+  it('is no path, or not for its method, and the answer says where the paths are listed', async () => {
+    for (const path of ['/', '/api/v1/generate'])
+      expect(await api.call('GET', path)).toMatchObject({
+        status: 404,
+        body: { error: { code: 'not_found', message: expect.stringContaining('/docs') } },
+      });
+  });
+
   it('is refused as malformed where a path is no UTF-8', async () => {
     expect(await api.call('GET', '/api/v1/providers/%E0%A4%A')).toMatchObject({
       status: 400,

@@ -12,8 +12,10 @@ export function errorBody(error: GatewayError, requestId: string): ErrorBody {
   return { error: { code, message, request_id: requestId, details, ...(current && { current }) } };
 }
 
+const NO_PATH = 'there is no such path, or not for this method: /docs lists what there is';
+
 export function notFound(_req: Request, _res: Response): void {
-  throw new GatewayError('not_found', 'no such path');
+  throw new GatewayError('not_found', NO_PATH);
 }
 
 /** How a refusal is shown to whoever asked. */
@@ -52,7 +54,7 @@ function toGatewayError(thrown: unknown): GatewayError {
   if (thrown instanceof GatewayError && thrown.code !== 'internal') return thrown;
   // Express and its static files mark what the caller did wrong with a 4xx status (a path that is no UTF-8, for one).
   const status = (thrown as { status?: unknown } | null)?.status;
-  if (status === 404) return new GatewayError('not_found', 'no such path');
+  if (status === 404) return new GatewayError('not_found', NO_PATH);
   if (typeof status === 'number' && status >= 400 && status < 500)
     return new GatewayError('invalid_request', 'the request is malformed');
   return new GatewayError('internal', 'something went wrong on our side');
