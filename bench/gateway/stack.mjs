@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { migrate } from '@llm-gateway/db';
-import { findOrInstallRedis, startPostgres, startProcess, startRedis } from '@llm-gateway/local-services';
+import { findOrInstallRedis, leanStart, startPostgres, startProcess, startRedis } from '@llm-gateway/local-services';
 import { Books } from './books.mjs';
 
 const SERVICE_KEY = `bench-${randomBytes(16).toString('hex')}`;
@@ -164,8 +164,14 @@ export class Stack {
     const profile = this.#profileDir ? ['--cpu-prof', '--cpu-prof-dir', this.#profileDir, '--cpu-prof-name'] : [];
     return Promise.all(
       Array.from({ length: count }, (_, index) => {
-        const nodeArgs = profile.length > 0 ? [...profile, `${app}-${index}-${Date.now()}.cpuprofile`] : [];
-        return startProcess({ name: app, entry: inRepository(`apps/${app}/dist/main.js`), nodeArgs, env });
+        const profiling = profile.length > 0 ? [...profile, `${app}-${index}-${Date.now()}.cpuprofile`] : [];
+        const entry = inRepository(`apps/${app}/dist/main.js`);
+        return startProcess({
+          name: app,
+          entry,
+          nodeArgs: [...leanStart.nodeArgs, ...profiling],
+          env: { ...leanStart.env, ...env },
+        });
       }),
     );
   }

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { startProcess, type ChildHandle } from '@llm-gateway/local-services';
+import { leanStart, startProcess, type ChildHandle } from '@llm-gateway/local-services';
 import { childLog } from './child-log.js';
 import type { StandaloneEnv } from './env.js';
 import type { OnEnd } from './services.js';
@@ -23,7 +23,8 @@ export async function startApp(app: 'api' | 'worker', { env, settings, stops, on
   const handle = await startProcess({
     name: app,
     entry: entryOf(app),
-    env: { ...env.inherited, ...settings },
+    nodeArgs: leanStart.nodeArgs,
+    env: { ...leanStart.env, ...env.inherited, ...settings },
     onLine: childLog(join(env.DATA_DIR, 'logs'), app, (line) => {
       if (!stops.isStopping) console.error(line);
     }),

@@ -8,6 +8,7 @@ export {
   type GatewayEnv,
   type GatewaySettings,
 } from './gateway/gateway-processes.js';
+export { leanStart } from './process/lean-start.js';
 export { startProcess, type ChildHandle, type ProcessOptions } from './process/start-process.js';
 export type { ExitStatus } from './process/child.js';
 export { startPostgres, type Postgres, type PostgresOptions } from './postgres/start-postgres.js';

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ProviderType } from '@llm-gateway/shared';
+import { leanStart } from '../process/lean-start.js';
 import { startProcess, type ChildHandle, type ProcessOptions } from '../process/start-process.js';
 
 export type GatewayEnv = Record<string, string>;
@@ -37,12 +38,17 @@ type Patience = Pick<ProcessOptions, 'readyLine' | 'readyWithinMs' | 'onLine'>;
 
 /** One API replica on a free port. */
 export const startApiProcess = (env: GatewayEnv, options: Patience = {}): Promise<ChildHandle> =>
-  startProcess({ name: 'api', entry: entry('api'), env, ...options });
+  startGateway('api', env, options);
 
 /** One worker. @param scratchDir where it may leave its health file. */
 export function startWorkerProcess(env: GatewayEnv, scratchDir: string, options: Patience = {}): Promise<ChildHandle> {
   const healthFile = join(scratchDir, `worker-alive-${randomBytes(4).toString('hex')}`);
-  return startProcess({ name: 'worker', entry: entry('worker'), env: { HEALTH_FILE: healthFile, ...env }, ...options });
+  return startGateway('worker', { HEALTH_FILE: healthFile, ...env }, options);
+}
+
+function startGateway(name: 'api' | 'worker', env: GatewayEnv, options: Patience): Promise<ChildHandle> {
+  const { nodeArgs, env: lean } = leanStart;
+  return startProcess({ name, entry: entry(name), nodeArgs, env: { ...lean, ...env }, ...options });
 }
 
 /** A model of each type that the price table knows, but for `custom`, whose models nobody knows. */
