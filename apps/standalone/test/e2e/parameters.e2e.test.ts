@@ -64,4 +64,26 @@ describe('a generate call', () => {
     expect(await row(called.body.id)).toEqual({ cache_status: 'MISS', cost_usd: price, saved_usd: nothing, attempt_count: 1 });
     expect(await row(hit.body.id)).toEqual({ cache_status: 'HIT', cost_usd: nothing, saved_usd: price, attempt_count: 0 });
   });
+
+  it('that the cache answers saves what the call that answered has cost, not what was wasted before it', async () => {
+    await cluster.provider({ name: 'openai-again', type: 'openai', max_retries: 1 });
+    await cluster.lanesServed(['openai-again']);
+    // Cut off in its answer: the vendor may bill it, so its cost is estimated, and the call is made again.
+    cluster.upstream.respond(({ number }) => ({
+      content: 'Hello.',
+      usage: { uncachedInput: 1_000, output: 100 },
+      ...(number === 1 && { cut: 'body' as const }),
+    }));
+    const ask = () => cluster.generate({ prompt: 'saved once', provider: 'openai-again' });
+    const [called, hit] = [await ask(), await ask()];
+    const row = async (id: string) =>
+      (
+        await cluster.rows('SELECT saved_usd, cost_usd > 0.00021 AS wasted, attempt_count FROM llm_usage_logs WHERE id = $1', [
+          id,
+        ])
+      )[0];
+    await until(async () => Boolean((await row(called.body.id)) && (await row(hit.body.id))), 15_000);
+    expect(await row(called.body.id)).toEqual({ saved_usd: '0.000000000', wasted: true, attempt_count: 2 });
+    expect(await row(hit.body.id)).toEqual({ saved_usd: '0.000210000', wasted: false, attempt_count: 0 });
+  });
 });

@@ -114,7 +114,8 @@ async function staleAnswer(
       attempts: wireAttempts(attempts),
       warnings: [`an expired answer from the cache, because no provider could answer: ${trouble.message}`],
     };
-    return { status: 'ok', result, costNanoUsd, finishedAt: now, timings: timingsOf(head, attempts, now) };
+    // Who shares it is spared the same calls, which gave no answer: no saving to be proud of.
+    return { status: 'ok', result, costNanoUsd: 0, finishedAt: now, timings: timingsOf(head, attempts, now) };
   }
   return null;
 }

@@ -79,7 +79,7 @@ export function okOutcome(head: RequestHead, attempts: readonly UsageAttempt[], 
     attempts: wireAttempts(attempts),
     warnings: unpriced ? [...answer.warnings, `cost_usd is unknown: ${unpriced}`] : answer.warnings,
   };
-  return { status: 'ok', result, costNanoUsd, finishedAt: now, timings };
+  return { status: 'ok', result, costNanoUsd: answering.costNanoUsd, finishedAt: now, timings };
 }
 
 export interface Trouble {

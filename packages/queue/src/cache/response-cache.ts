@@ -8,7 +8,7 @@ const STALE_SECONDS = 86_400;
 
 export interface CacheEntry {
   result: GenerateResult;
-  /** What the answer cost, for the sum that the cache saves; null where unknown. */
+  /** What the call cost that gave the answer, for the sum that the cache saves; null where unknown. */
   costNanoUsd: NanoUsd | null;
   /** Epoch ms. */
   freshUntil: number;

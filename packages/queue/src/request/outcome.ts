@@ -8,7 +8,7 @@ export const outcome = z.discriminatedUnion('status', [
   z.object({
     status: z.literal('ok'),
     result: generateResult,
-    /** What the answer cost in nano-USD, for those who share it. */
+    /** What the call cost that gave the answer, in nano-USD: what those save who share it. Not what was wasted before it. */
     costNanoUsd: z.int().nullable(),
     finishedAt: z.int(),
     timings,
