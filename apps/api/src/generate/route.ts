@@ -92,8 +92,8 @@ async function send(deps: GenerateDeps, res: Response, reply: Answer | Queued): 
   }
   const { result, cacheStatus, timings, replayed } = reply;
   // A stale answer is a hit by the contract's words; its warning says the rest.
-  res.set('X-Cache', cacheStatus === 'STALE' ? 'HIT' : cacheStatus);
-  res.set('Server-Timing', serverTiming(timings, result.latency_ms));
+  res.setHeader('X-Cache', cacheStatus === 'STALE' ? 'HIT' : cacheStatus);
+  res.setHeader('Server-Timing', serverTiming(timings, result.latency_ms));
   if (!result.cached) res.set(await rateLimitHeaders(deps, result.provider));
   if (replayed) res.set('Idempotency-Replayed', 'true');
   sendJson(res, result);

@@ -35,24 +35,25 @@ function collect(req: Request, maxBytes: number): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;
+    let settled = false;
+    // The listeners stay: to take them off costs more than calls that come to nothing, and a connection that fails later must find one.
+    const settle = (finish: () => void) => {
+      if (!settled) finish();
+      settled = true;
+    };
     const onData = (chunk: Buffer) => {
       size += chunk.length;
       if (size <= maxBytes) chunks.push(chunk);
-      else settle(() => reject(tooLarge(req, maxBytes)));
+      else settle(() => reject(tooLarge(req, maxBytes, chunks)));
     };
     const onEnd = () => settle(() => resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks, size)));
     const onGone = () => settle(() => reject(new GatewayError('cancelled', 'the caller hung up')));
-    const settle = (finish: () => void) => {
-      req.off('data', onData).off('end', onEnd).off('close', onGone).off('error', onGone);
-      // A connection that fails later must not find us without a listener.
-      req.on('error', () => undefined);
-      finish();
-    };
     req.on('data', onData).on('end', onEnd).on('close', onGone).on('error', onGone);
   });
 }
 
-function tooLarge(req: Request, maxBytes: number): GatewayError {
+function tooLarge(req: Request, maxBytes: number, kept: Buffer[] = []): GatewayError {
+  kept.length = 0;
   let discarded = 0;
   req.on('data', (chunk: Buffer) => {
     discarded += chunk.length;

@@ -10,7 +10,7 @@ export function requestId(req: Request, res: Response, next: NextFunction): void
   const id = named ? given : newRequestId();
   res.locals['requestId'] = id;
   if (!named) res.locals['ownId'] = id;
-  res.set('X-Request-Id', id);
+  res.setHeader('X-Request-Id', id);
   next();
 }
 

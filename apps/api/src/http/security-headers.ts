@@ -35,6 +35,6 @@ export function securityHeaders(): RequestHandler {
 
 /** Answers about prompts, money and keys are nothing that a proxy or a browser should keep. */
 export function neverStored(_req: Request, res: Response, next: NextFunction): void {
-  res.set('Cache-Control', 'no-store');
+  res.setHeader('Cache-Control', 'no-store');
   next();
 }

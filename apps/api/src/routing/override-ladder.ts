@@ -25,6 +25,7 @@ export function matchingOverride(
   query: RouteQuery,
 ): { match: OverrideMatch | null; notes: string[] } {
   const notes: string[] = [];
+  if (overrides.length === 0) return { match: null, notes };
   for (const { rule, customerId, service } of rungs(query)) {
     const override = overrides.find((entry) => entry.customerId === customerId && entry.service === service);
     if (!override) continue;
