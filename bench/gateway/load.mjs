@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 
 const PROGRAM = fileURLToPath(new URL('./processes/load.mjs', import.meta.url));
 const id = '[<id>]';
+const running = new Set();
 
 /** A request of about `bytes`, each one different where `same` is not given. `[<id>]` is replaced by autocannon. */
 export function promptOf(bytes, same) {
@@ -20,10 +21,16 @@ export async function load({ urls, headers, body, connections, amount, rate, spr
   const each = Math.ceil(connections / urls.length);
   const plan = { urls, headers: { 'content-type': 'application/json', ...headers }, body, connections: each };
   const child = fork(PROGRAM, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+  running.add(child.once('exit', () => running.delete(child)));
   child.send({ ...plan, amount: Math.max(each, Math.ceil(amount / urls.length)), rate: rate && rate / urls.length, spreadMs });
   const [result] = await Promise.race([
     once(child, 'message'),
     once(child, 'exit').then(([code]) => Promise.reject(new Error(`the load generator ended with ${code}`))),
   ]);
   return { ...result, rate: result.requests / result.seconds };
+}
+
+/** Whatever is being sent is sent no further. */
+export function stopLoad() {
+  for (const child of running) child.kill();
 }

@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { stopLoad } from './load.mjs';
 import { plotOf } from './plot.mjs';
 import { flameGraphs } from './profile.mjs';
 import { ratiosTable, runsTable } from './report.mjs';
@@ -30,31 +31,70 @@ function readOptions() {
         out: { type: 'string', default: RESULTS },
       },
     });
-    return { ...values, chosen: chosenOf(values) };
+    const [rounds, seconds] = [numberOf('rounds', values.rounds), numberOf('seconds', values.seconds)];
+    if (!Number.isInteger(rounds)) throw new Error(`--rounds ${rounds}: a whole number`);
+    return { ...values, rounds, seconds, chosen: chosenOf(values) };
   } catch (error) {
     console.error(`${error.message}\nnpm run bench -- --help says what there is`);
     process.exit(1);
   }
 }
 
+function numberOf(name, text) {
+  const number = Number(text);
+  if (number > 0 && number <= 600) return number;
+  throw new Error(`--${name} ${text}: a number above 0, at most 600`);
+}
+
 /** @returns name → scenario, those that `--only` names. */
 function chosenOf({ only, scale, smoke }) {
   const all = scale ? SCALING : SCENARIOS;
   const names = only?.split(',') ?? (smoke ? ['hit', 'miss'] : Object.keys(all));
-  const unknown = names.find((name) => !(name in all));
+  const unknown = names.find((name) => !Object.hasOwn(all, name));
   if (unknown !== undefined) throw new Error(`--only ${unknown}: there are ${Object.keys(all).join(', ')}`);
   return Object.fromEntries(names.map((name) => [name, all[name]]));
 }
 
-async function run({ chosen, rounds, seconds, scale, profile, smoke, out, 'no-peers': noPeers }) {
-  mkdirSync(out, { recursive: true });
+async function run(options) {
+  const { scale, profile, smoke, out } = options;
   const profileDir = profile ? `${out}/profiles` : undefined;
-  const stack = await Stack.start({ profileDir });
-  const stop = () => void stack.stop().then(() => process.exit(130));
+  const since = Date.now();
+  const stack = new Stack({ profileDir });
+  let interrupted = false;
+  const stop = () => {
+    interrupted = true;
+    stopLoad();
+    void stack.stop().then(() => process.exit(130));
+  };
   process.once('SIGINT', stop).once('SIGTERM', stop);
+  let results;
+  try {
+    mkdirSync(out, { recursive: true });
+    await stack.start();
+    results = await measureAll(stack, options);
+  } catch (error) {
+    if (!interrupted) console.error(`the benchmark failed: ${error.constructor === Error ? error.message : error.stack}`);
+  } finally {
+    await stack.stop();
+  }
+  if (!results || interrupted) return interrupted ? 130 : 1;
+  const ratios = Object.values(results).flatMap((result) => result.ratios);
+  // A few requests say nothing, and a profile slows what it looks at.
+  const judged = !smoke && !profile;
+  if (judged) console.log(`\n${ratiosTable(ratios)}`);
+  console.log(`\nusage rows and attempts: complete after every run`);
+  const file = `${out}/gateway${scale ? '-scale' : ''}`;
+  writeFileSync(`${file}.json`, `${JSON.stringify({ machine: machine(), options: told(options), results }, null, 2)}\n`);
+  writeFileSync(`${file}.svg`, plotOf(results));
+  console.log(`written: ${file}.json, ${file}.svg`);
+  if (profileDir) for (const page of flameGraphs(profileDir, since)) console.log(`flame graph: ${page}`);
+  return !judged || ratios.every((ratio) => ratio.ok) ? 0 : 2;
+}
+
+async function measureAll(stack, { chosen, rounds, seconds, scale, smoke, 'no-peers': noPeers }) {
   const how = {
-    rounds: smoke ? 1 : Number(rounds),
-    seconds: smoke ? 0.2 : Number(seconds),
+    rounds: smoke ? 1 : rounds,
+    seconds: smoke ? 0.2 : seconds,
     warmUp: smoke ? 100 : undefined,
     scale,
     small: smoke,
@@ -62,28 +102,21 @@ async function run({ chosen, rounds, seconds, scale, profile, smoke, out, 'no-pe
     onRun: (side, { rate, p50, p99 }) =>
       console.error(`  ${side.name}: ${Math.round(rate)}/s, p50 ${p50.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms`),
   };
+  await stack.ours();
+  await stack.providers({ name: 'fast', priority: 1 });
   const results = {};
-  try {
-    await stack.ours();
-    await stack.providers({ name: 'fast', priority: 1 });
-    for (const [name, scenario] of Object.entries(chosen)) {
-      console.error(name);
-      results[name] = await scenario(stack, how);
-      console.log(`\n${[runsTable(name, results[name].runs), ...(results[name].notes ?? [])].join('\n')}`);
-    }
-  } finally {
-    await stack.stop();
+  for (const [name, scenario] of Object.entries(chosen)) {
+    console.error(name);
+    results[name] = await scenario(stack, how);
+    console.log(`\n${[runsTable(name, results[name].runs), ...(results[name].notes ?? [])].join('\n')}`);
   }
-  const ratios = Object.values(results).flatMap((result) => result.ratios);
-  // Of a few requests no ratio says anything, and a FAILED beside exit code 0 would only alarm.
-  if (!smoke) console.log(`\n${ratiosTable(ratios)}`);
-  console.log(`\nusage rows and attempts: complete after every run`);
-  const file = `${out}/gateway${scale ? '-scale' : ''}`;
-  writeFileSync(`${file}.json`, `${JSON.stringify({ machine: machine(), results }, null, 2)}\n`);
-  writeFileSync(`${file}.svg`, plotOf(results));
-  console.log(`written: ${file}.json, ${file}.svg`);
-  if (profileDir) for (const page of flameGraphs(profileDir)) console.log(`flame graph: ${page}`);
-  return smoke || ratios.every((ratio) => ratio.ok) ? 0 : 2;
+  await stack.books.audit();
+  return results;
+}
+
+/** What a reader of the results needs to know of how they came about. */
+function told({ chosen, rounds, seconds, scale = false, profile = false, smoke = false }) {
+  return { only: Object.keys(chosen), rounds, seconds, scale, profile, smoke };
 }
 
 function machine() {

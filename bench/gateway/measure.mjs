@@ -5,7 +5,8 @@ import { cpuSeconds, residentMb } from './usage-of-processes.mjs';
 const SAMPLE_MS = 250;
 
 /**
- * @param side `{ urls, headers, body, processes, books? }`; books: those of our side, which are checked.
+ * @param side `{ urls, headers, body, processes, books?, calls?, callsEach? }`; books: those of our side, which are checked; calls: asks the provider
+ * how many it got, which must be `callsEach` for each request: a hit is none, a miss or a proxied call is one.
  * @param how `{ connections, seconds, warmUp?, amount?, rate? }`: as many requests as the warm-up says fit in `seconds`, or `amount`; `rate` a
  * second, evenly spread, or as many as the connections can send.
  */
@@ -15,12 +16,14 @@ export async function measure(side, how) {
   const amount = how.amount ?? Math.max(connections * 2, Math.round((how.rate ?? warmUp.rate) * seconds));
   const peak = {};
   const sampling = setInterval(() => grow(peak, residentMb(side.processes)), SAMPLE_MS);
-  const before = cpuSeconds(side.processes);
+  const before = cpuSeconds(side.processes, side.books?.pid);
+  const callsBefore = await side.calls?.();
   const result = await send(side, { ...how, amount });
   clearInterval(sampling);
   grow(peak, residentMb(side.processes));
   // Until the last row is written: work that is put off is work all the same.
-  const after = cpuSeconds(side.processes);
+  const after = cpuSeconds(side.processes, side.books?.pid);
+  await checkCalls(side, callsBefore, result.requests);
   const cpuMs = after && {
     ...Object.fromEntries(Object.keys(after).map((name) => [name, ((after[name] - before[name]) * 1_000) / result.requests])),
     load: (result.cpuSeconds * 1_000) / result.requests,
@@ -28,8 +31,17 @@ export async function measure(side, how) {
   return { ...result, connections, cpuMs, residentMb: peak };
 }
 
+/** A hit that is none would be slow, and a miss that is none would be fast: neither is what its row says. */
+async function checkCalls(side, before, requests) {
+  if (!side.calls) return;
+  const made = (await side.calls()) - before;
+  if (made === requests * side.callsEach) return;
+  throw new Error(`${side.name}: the provider got ${made} calls for ${requests} requests, where each makes ${side.callsEach}`);
+}
+
 async function send(side, how) {
   const result = await load({ ...side, ...how });
+  await side.afterLoad?.();
   const lost = result.refused + result.errors + result.timeouts;
   if (lost > 0) throw new Error(`${side.name}: ${lost} of ${result.requests} requests failed (${JSON.stringify(result)})`);
   side.books?.expect(result.requests);
@@ -41,7 +53,7 @@ function grow(peak, now) {
   for (const [name, mb] of Object.entries(now)) peak[name] = Math.max(peak[name] ?? 0, mb);
 }
 
-/** Sides take turns, so that what the machine does meanwhile hits all alike. @returns per side the run of the median rate. */
+/** Sides take turns, so that what the machine does meanwhile hits all alike. @returns per side the medians of its runs. */
 export async function takeTurns(sides, how) {
   const runs = sides.map(() => []);
   for (let round = 0; round < how.rounds; round++) {

@@ -1,5 +1,5 @@
 /** V8's CPU profiles as flame graphs: width is time, the callers stand below. One SVG a profile, names as tooltips. */
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const WIDTH = 1_600;
@@ -8,9 +8,9 @@ const ROW = 16;
 const THINNEST = 0.5;
 const NO_WORK = new Set(['(idle)', '(program)']);
 
-/** @returns the SVGs, beside their profiles. */
-export function flameGraphs(dir) {
-  const profiles = readdirSync(dir).filter((name) => name.endsWith('.cpuprofile'));
+/** @param since epoch ms: earlier runs have theirs. @returns the SVGs, beside their profiles. */
+export function flameGraphs(dir, since) {
+  const profiles = readdirSync(dir).filter((name) => name.endsWith('.cpuprofile') && statSync(join(dir, name)).mtimeMs >= since);
   return profiles.map((name) => {
     const file = join(dir, name.replace('.cpuprofile', '.svg'));
     writeFileSync(file, flameGraphOf(JSON.parse(readFileSync(join(dir, name), 'utf8'))));

@@ -24,6 +24,16 @@ export const ratiosTable = (ratios) =>
     ...ratios.map(({ name, value, target, ok }) => [name, String(value), target, ok ? 'ok' : 'FAILED']),
   ]);
 
+/** What calls waited for their limits at several loads, beside a PING in the same moments. */
+export function waitsTable(waits, limitMs) {
+  const of = ({ p50, p95, p99 }, digits) => [p50, p95, p99].map((ms) => number(ms, digits));
+  const rows = Object.entries(waits).map(([load, { rate, below, ping, ...wait }]) => [
+    ...[load, number(rate), ...of(wait), `${number(below * 100, 1)} %`, ...of(ping, 1)],
+  ]);
+  const ping = ['PING p50', 'p95', 'p99'];
+  return table([['limit check at', 'per s', 'p50 ms', 'p95', 'p99', `below ${limitMs} ms`, ...ping], ...rows]);
+}
+
 function table(rows) {
   const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
   return rows

@@ -1,10 +1,12 @@
 /** The rows of the table. Each scenario measures its sides in turns and says which ratios follow; a target is what the ratio must reach. */
 import { measure, takeTurns } from './measure.mjs';
+import { waitsTable } from './report.mjs';
 import { bareGet, bareQueue, direct, ours, portkey } from './sides.mjs';
 
 const round = (value) => Math.round(value * 100) / 100;
 const atLeast = (name, value, target) => ({ name, value: round(value), target: `≥ ${target}`, ok: value >= target });
 const atMost = (name, value, target) => ({ name, value: round(value), target: `≤ ${target}`, ok: value <= target });
+const below = (name, value, target) => ({ name, value: round(value), target: `< ${target}`, ok: value < target });
 const apiMs = (run) => run.cpuMs?.api ?? NaN;
 
 async function hit(stack, how) {
@@ -78,9 +80,14 @@ async function prompts(stack, how) {
   };
 }
 
+/** Parts of the rate that the lane carries. The row that is judged is the third; the others say from which load on it holds. */
+const LOADS = { 'an eighth of it': 1 / 8, 'a quarter': 1 / 4, half: 1 / 2 };
+const LIMIT_MS = 5;
+
 /**
- * At half of what the lane carries, beside a lane without limits at the same rate: where the machine is full, calls wait for the machine and not
- * for the limits. What they wait then is told as well.
+ * What a call waits for its limits, as the worker sees it: from asking to having, so with its own event loop and Redis' in between. Where the machine
+ * is full, calls wait for the machine and not for the limits, so beside it stands a PING from a process with nothing else to do; and a lane without
+ * limits at the same rate.
  */
 async function limiter(stack, how) {
   await stack.ours({ workers: 4 });
@@ -88,18 +95,36 @@ async function limiter(stack, how) {
   const [free, limited] = ['fast', 'limited'].map((provider) => ours(stack, { name: provider, provider, fallback: false }));
   // Each worker has to get warm.
   const plan = { ...how, rounds: 1, connections: 64, warmUp: how.warmUp ?? 8_000 };
-  const { limited: full } = await takeTurns([limited], plan);
-  const fullWait = await stack.books.limiterWait(full.requests);
-  const half = { ...plan, rate: full.rate / 2, seconds: how.seconds * 3, warmUp: how.warmUp ?? 1_000 };
-  const runs = await takeTurns([free, limited], half);
-  const wait = await stack.books.limiterWait(runs.limited.requests);
-  const told = (when, { p50, p95, p99 }) => `limit check ${when}: p50 ${p50} ms, p95 ${p95} ms, p99 ${p99} ms`;
-  return {
-    runs: { 'limited, full': full, 'no limits, half': runs.fast, 'limited, half': runs.limited },
-    limiterMs: { full: fullWait, half: wait },
-    ratios: [atMost('limit check with 4 workers and all limits set, at half the full rate, p99 in ms', wait.p99, 5)],
-    notes: [told('at the full rate', fullWait), told('at half of it', wait)],
+  const runs = {};
+  const waits = {};
+  const look = async (load, how) => {
+    const run = await watched(stack, limited, how);
+    runs[`limited, ${load}`] = run;
+    waits[load] = { rate: run.rate, ...(await stack.books.limiterWait('limited', run.requests, LIMIT_MS)), ping: run.ping };
+    return run;
   };
+  const full = await look('all', plan);
+  for (const [load, part] of Object.entries(LOADS)) {
+    const paced = { ...plan, rate: full.rate * part, seconds: how.seconds * 3, warmUp: how.warmUp ?? 1_000 };
+    await look(load, paced);
+    if (load === 'half') runs['no limits, half'] = (await takeTurns([free], paced)).fast;
+  }
+  return {
+    runs,
+    limiterMs: waits,
+    ratios: [below('limit check with 4 workers and all limits set, at half the full rate, p99 in ms', waits.half.p99, LIMIT_MS)],
+    notes: ['', waitsTable(waits, LIMIT_MS)],
+  };
+}
+
+/** Measures a side, and how long a PING of Redis takes meanwhile. */
+async function watched(stack, side, how) {
+  const { port } = await stack.run('ping');
+  let ping;
+  // Once after the warm-up, which is forgotten, and once after the run.
+  const afterLoad = async () => (ping = await (await fetch(`http://127.0.0.1:${port}`)).json());
+  const runs = await takeTurns([{ ...side, afterLoad }], how);
+  return { ...runs[side.name], ping };
 }
 
 /**

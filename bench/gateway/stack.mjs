@@ -24,21 +24,19 @@ export class Stack {
   /** Name → id. */
   #providers = new Map();
   #running = '';
+  /** Handles of our processes, as promises: one that is still starting has to be ended as well. */
+  #ours = [];
+  /** Name → promise of what was started. */
+  #once = new Map();
+  #stopped = null;
 
   /** @param profileDir where V8 writes a CPU profile of each process of ours as it ends; undefined: none. */
-  static async start({ profileDir } = {}) {
-    const stack = new Stack();
-    stack.#profileDir = profileDir;
-    try {
-      await stack.#startServices();
-    } catch (error) {
-      await stack.stop();
-      throw error;
-    }
-    return stack;
+  constructor({ profileDir } = {}) {
+    this.#profileDir = profileDir;
   }
 
-  async #startServices() {
+  /** Starts what everything else needs. Whatever happens then, {@link stop} is to be called. */
+  async start() {
     const dataDir = await mkdtemp(join(tmpdir(), 'llm-gateway-bench-'));
     this.#stops.push(() => rm(dataDir, { recursive: true, force: true }));
     const binary = await findOrInstallRedis({ onProgress: (line) => console.error(line) });
@@ -61,19 +59,21 @@ export class Stack {
       HEALTH_FILE: join(dataDir, 'worker-alive'),
       NODE_ENV: 'production',
     };
-    this.books = await Books.open(this.postgres.url, () => this.#callsOf('ours'));
+    this.books = await Books.open(this.postgres.url, () => this.callsOf('ours'));
     this.#stops.push(() => this.books.close());
   }
 
-  /** Starts one of the benchmark's own programs, on a database of Redis that is not the gateway's. */
+  /** One of the benchmark's own programs, on a database of Redis that is not the gateway's. */
   run(name) {
     const env = { REDIS_URL: this.redis?.url.replace(/\/\d+$/, '/9'), NODE_ENV: 'production' };
-    return this.#keep(startProcess({ name, entry: program(name), env }));
+    return this.once(name, () => startProcess({ name, entry: program(name), env }));
   }
 
-  /** Starts somebody else's program. */
-  start(options) {
-    return this.#keep(startProcess(options));
+  /** What is running already is not started again: a second bare worker would take the first one's jobs. @param start resolves to what has a `stop`. */
+  once(name, start) {
+    const started = this.#once.get(name) ?? this.#keep(start());
+    this.#once.set(name, started);
+    return started;
   }
 
   /** Runs so many API replicas and workers, each worker with so many jobs at once on each lane; others that are there are replaced. */
@@ -83,7 +83,9 @@ export class Stack {
     await this.#end();
     this.#running = wanted;
     const worker = { ...this.#env, WORKER_CONCURRENCY: String(concurrency) };
-    [this.workers, this.apis] = await Promise.all([this.#many('worker', workers, worker), this.#many('api', apis, this.#env)]);
+    const starting = [this.#many('worker', workers, worker), this.#many('api', apis, this.#env)];
+    this.#ours = starting.flat();
+    [this.workers, this.apis] = await Promise.all(starting.map((each) => Promise.all(each)));
     await this.serving();
   }
 
@@ -149,40 +151,49 @@ export class Stack {
     return redis === 'ok' && postgres === 'ok' && served;
   }
 
-  async stop() {
+  /** Ends everything, also what is still starting. Safe to call twice. */
+  stop() {
+    return (this.#stopped ??= this.#stopAll());
+  }
+
+  async #stopAll() {
     await this.#end();
     for (const stop of this.#stops.toReversed()) await stop().catch((error) => console.error(String(error)));
   }
 
   async #end() {
-    await Promise.all([...this.apis, ...this.workers].map((handle) => handle.stop()));
-    this.apis = [];
-    this.workers = [];
+    const started = await Promise.allSettled(this.#ours);
+    await Promise.all(started.map(({ value }) => value?.stop()));
+    [this.#ours, this.apis, this.workers] = [[], [], []];
   }
 
   #many(app, count, env) {
     const profile = this.#profileDir ? ['--cpu-prof', '--cpu-prof-dir', this.#profileDir, '--cpu-prof-name'] : [];
-    return Promise.all(
-      Array.from({ length: count }, (_, index) => {
-        const profiling = profile.length > 0 ? [...profile, `${app}-${index}-${Date.now()}.cpuprofile`] : [];
-        const entry = inRepository(`apps/${app}/dist/main.js`);
-        return startProcess({
-          name: app,
-          entry,
-          nodeArgs: [...leanStart.nodeArgs, ...profiling],
-          env: { ...leanStart.env, ...env },
-        });
-      }),
+    return Array.from({ length: count }, (_, index) => {
+      const profiling = profile.length > 0 ? [...profile, `${app}-${index}-${Date.now()}.cpuprofile`] : [];
+      const entry = inRepository(`apps/${app}/dist/main.js`);
+      return startProcess({
+        name: app,
+        entry,
+        nodeArgs: [...leanStart.nodeArgs, ...profiling],
+        env: { ...leanStart.env, ...env },
+      });
+    });
+  }
+
+  #keep(starting) {
+    // What did not start has nothing to stop; whoever waits for it hears of it.
+    this.#stops.push(() =>
+      starting.then(
+        (started) => started.stop(),
+        () => undefined,
+      ),
     );
+    return starting;
   }
 
-  async #keep(starting) {
-    const started = await starting;
-    this.#stops.push(() => started.stop());
-    return started;
-  }
-
-  async #callsOf(who) {
+  /** How many calls the provider got from `who`. */
+  async callsOf(who) {
     return Number(await (await fetch(`http://127.0.0.1:${this.upstream.port}/count/${who}`)).text());
   }
 }

@@ -25,15 +25,17 @@ function withChildren(pid) {
   return [pid, ...children];
 }
 
-/** @param processes name → pids. @returns name → CPU seconds so far; undefined where there is no /proc. */
-export function cpuSeconds(processes) {
+/** @param processes name → pids. @param except a child that does not count. @returns name → CPU seconds so far; undefined where there is no /proc. */
+export function cpuSeconds(processes, except) {
   if (process.platform !== 'linux') return undefined;
-  const sum = (pids) => pids.flatMap(withChildren).reduce((total, pid) => total + ticksOf(pid) / TICKS_PER_SECOND, 0);
+  const counted = (pids) => pids.flatMap(withChildren).filter((pid) => Number(pid) !== except);
+  const sum = (pids) => counted(pids).reduce((total, pid) => total + ticksOf(pid) / TICKS_PER_SECOND, 0);
   return Object.fromEntries(Object.entries(processes).map(([name, pids]) => [name, sum(pids)]));
 }
 
-/** @returns name → resident MB of its largest process. */
+/** @returns name → resident MB of its largest process; nothing where there is no /proc. */
 export function residentMb(processes) {
+  if (process.platform !== 'linux') return {};
   const of = (pid) => Number(/VmRSS:\s+(\d+)/.exec(read(pid, 'status'))?.[1] ?? 0) / 1_024;
   return Object.fromEntries(Object.entries(processes).map(([name, pids]) => [name, Math.max(0, ...pids.map(of))]));
 }
