@@ -24,6 +24,7 @@ export interface LanesOptions {
   configConfirmedAt: () => number;
   logger: Logger;
   handle: (payload: GenerateJobPayload, signal: AbortSignal) => Promise<LaneResult>;
+  trim: (provider: string) => Promise<void>;
   onDead: (requestId: string, why: 'poisoned' | 'unreadable') => Promise<void>;
 }
 
@@ -108,8 +109,8 @@ export class Lanes {
   }
 
   #open(provider: string): void {
-    const { redisUrl, concurrency, workerId, logger, handle, onDead } = this.#options;
-    this.#workers.set(provider, new LaneWorker({ provider, redisUrl, concurrency, workerId, logger, handle, onDead }));
+    const { redisUrl, concurrency, workerId, logger, handle, trim, onDead } = this.#options;
+    this.#workers.set(provider, new LaneWorker({ provider, redisUrl, concurrency, workerId, logger, handle, trim, onDead }));
     logger.info({ provider }, 'lane opened');
   }
 

@@ -89,7 +89,7 @@ export function makeWorker(env: Env, workerId: string, logger: Logger): Worker {
     if (stopping) return;
     writer.start();
     const stopReaper = startReaper(deps, () => clock.agrees);
-    const stopSweep = startJobSweep(new KeptJobs(redis), logger);
+    const stopSweep = startJobSweep(deps.kept, logger);
     const stopWatch = startBudgetWatch({ instanceId: workerId, ledger, book: budgets, db, current, logger });
     const stopDelivery = startAlertDelivery({ db, egressAllow: env.EGRESS_ALLOW, secrets: env.WEBHOOK_SECRET, logger });
     const stopCare = startPartitionCare({ db, retentionDays: env.USAGE_RETENTION_DAYS, logger });
@@ -139,6 +139,7 @@ function engineDeps({ env, workerId, connections, config, budgets, logger }: Par
   return {
     instanceId: workerId,
     store: new RequestStore(redis, 'patient'),
+    kept: new KeptJobs(redis),
     flights: new Flights(redis),
     cache: new ResponseCache(cache),
     cacheInOrder,
@@ -167,6 +168,7 @@ function makeLanes(env: Env, deps: WorkerDeps, config: ConfigWatcher): Lanes {
     configConfirmedAt: () => config.confirmedAt,
     logger: deps.logger,
     handle: (payload, signal) => handleJob(deps, payload, signal),
+    trim: (provider) => deps.kept.trimCompleted(provider),
     onDead: async (requestId, why) => {
       await endAbandoned(deps, requestId, why === 'poisoned' ? POISONED : UNREADABLE);
     },

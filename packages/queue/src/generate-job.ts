@@ -73,11 +73,12 @@ export const generateJob = {
   }),
   options: {
     attempts: 1,
-    removeOnComplete: { age: 3_600, count: 1_000 },
     /** Failed jobs can be replayed for a week. Redis must have room for so many prompts a provider. */
     removeOnFail: { age: 604_800, count: 10_000 },
     stackTraceLimit: 0,
   },
+  /** How long completed jobs are kept, and about how many a provider. Not BullMQ's `removeOnComplete`: it takes one out with each that ends, where many at a time cost Redis less. */
+  keepCompleted: { age: 3_600, count: 1_000 },
   /** A killed worker's job runs again within lock + stalled interval; twice at most, then it is failed as poison. */
   worker: { lockDuration: 10_000, stalledInterval: 5_000, maxStalledCount: 2, drainDelay: 5 },
 } as const;

@@ -17,11 +17,15 @@ export interface LaneWorkerOptions {
   logger: Logger;
   /** @param signal aborts when the request is cancelled. */
   handle: (payload: GenerateJobPayload, signal: AbortSignal) => Promise<LaneResult>;
+  /** Forgets completed jobs of this provider that are too many. */
+  trim: (provider: string) => Promise<void>;
   /** Ends the request of a job that cannot be run: `poisoned`, its workers died too often; `unreadable`, no build here understands it. */
   onDead: (requestId: string, why: 'poisoned' | 'unreadable') => Promise<void>;
 }
 
 const STALLED_TOO_OFTEN = /stalled more than/;
+/** Jobs that this worker has completed, between two looks at how many are kept. */
+const TRIM_EVERY = 100;
 const PASS_OVER_MS = 1_000;
 /** What every build's payload has, whatever else it holds. */
 const jobEssence = z.looseObject({ head: z.looseObject({ id: z.string(), deadline: z.number() }) });
@@ -37,6 +41,7 @@ export class LaneWorker {
   readonly #worker: Worker;
   readonly #active = new Map<string, Held>();
   readonly #options: LaneWorkerOptions;
+  #completed = 0;
 
   constructor(options: LaneWorkerOptions) {
     this.#options = options;
@@ -47,10 +52,9 @@ export class LaneWorker {
       concurrency: options.concurrency,
       name: options.workerId,
       ...generateJob.worker,
-      removeOnComplete: generateJob.options.removeOnComplete,
-      removeOnFail: generateJob.options.removeOnFail,
     });
     this.#worker.on('error', (error) => logger.debug({ err: error, provider }, 'worker connection failed, reconnecting'));
+    this.#worker.on('completed', () => this.#countCompleted());
     this.#worker.on('failed', (job, error) => {
       const essence = jobEssence.safeParse(job?.data);
       if (essence.success && STALLED_TOO_OFTEN.test(error.message)) void this.#end(essence.data.head.id, 'poisoned');
@@ -118,6 +122,15 @@ export class LaneWorker {
     }
     if (essence.success) await this.#end(essence.data.head.id, 'unreadable');
     throw new UnrecoverableError('the job has a payload that this build does not understand');
+  }
+
+  /** Of jobs that are kept there are too many before long. */
+  #countCompleted(): void {
+    if (++this.#completed % TRIM_EVERY > 0) return;
+    const { trim, provider, logger } = this.#options;
+    trim(provider).catch((error: unknown) =>
+      logger.debug({ err: error, provider }, 'completed jobs were not trimmed, the next time'),
+    );
   }
 
   async #end(requestId: string, why: 'poisoned' | 'unreadable'): Promise<void> {

@@ -57,6 +57,7 @@ function serve(
     workerId: `w-${provider}`,
     logger,
     handle,
+    trim: async () => undefined,
     onDead,
   });
   workers.push(worker);

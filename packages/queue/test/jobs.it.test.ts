@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { generateRequest, newRequestId } from '@llm-gateway/shared';
 import { Belt, generateJob, KeptJobs, LaneWorker, type GenerateJobPayload, type LaneResult, type Redis } from '../src/index.js';
+import { keys } from '../src/keys.js';
 import { logger, startHarness, until, type Harness } from './harness.js';
 
 let harness: Harness;
@@ -49,7 +50,7 @@ function payload(lanes: string[], hop = 0, prompt = 'what nobody lists'): Genera
 
 function serve(provider: string, handle: () => Promise<LaneResult>): void {
   const options = { provider, redisUrl: harness.server.url, concurrency: 10, workerId: `w-${provider}`, logger };
-  workers.push(new LaneWorker({ ...options, handle, onDead: async () => undefined }));
+  workers.push(new LaneWorker({ ...options, handle, trim: (lane) => kept.trimCompleted(lane), onDead: async () => undefined }));
 }
 
 /** By their ids, whose order within one millisecond is chance. */
@@ -221,5 +222,21 @@ describe('jobs whose time is over', () => {
     expect(await admin.exists(`{lgw.o1}:generate.o1:${old.head.id}-0`)).toBe(0);
     await kept.forgetOld(Date.now() + week + 1_000);
     expect(await list(['o1'])).toEqual([]);
+  });
+
+  it('are the oldest where more have completed than are kept', async () => {
+    const completed = keys.bull('o2', 'completed');
+    const { count } = generateJob.keepCompleted;
+    const earlier = Array.from({ length: count }, (_, index) => `req_EARLIER-${index}`);
+    await admin.zadd(completed, ...earlier.flatMap((id, index) => [index, id]));
+    for (const id of earlier) await admin.hset(keys.bull('o2', id), 'data', '{}');
+    const latest = Array.from({ length: 100 }, () => payload(['o2']));
+    for (const each of latest) await belt.enqueue(each);
+    serve('o2', async () => ({ kind: 'answered' }));
+    await until(async () => (await admin.zcard(completed)) === count && (await admin.zrank(completed, 'req_EARLIER-100')) === 0);
+    expect(await admin.exists(earlier.map((id) => keys.bull('o2', id)))).toBe(count - 100);
+    expect((await list(['o2'])).map(({ requestId }) => requestId).toSorted()).toEqual(
+      latest.map(({ head }) => head.id).toSorted(),
+    );
   });
 });

@@ -39,6 +39,7 @@ function workerOn(provider: string): { worker: LaneWorker; seen: Seen } {
       seen.taken.push(payload);
       return Promise.resolve({ kind: 'answered' });
     },
+    trim: async () => undefined,
     onDead: (id, why) => {
       seen.dead.push(`${why} ${id}`);
       return Promise.resolve();

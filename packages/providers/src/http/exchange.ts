@@ -39,8 +39,7 @@ export function openExchange(options: ExchangeOptions): Exchange {
     if (outgoing.url.origin !== options.origin)
       throw new ProviderError('network', 'the call would leave the configured base_url');
     answer = await deadline.race(exchangeText(outgoing, options.agent, deadline.signal).catch(rethrowAsProviderError));
-    assertJsonAnswer(answer, options.apiKey);
-    return new Response(answer.text, { status: 200, headers: { 'content-type': 'application/json' } });
+    return readAnswer(answer.text, assertJsonAnswer(answer, options.apiKey));
   };
 
   return {
@@ -87,8 +86,17 @@ function rethrowAsProviderError(error: unknown): never {
   throw networkError(error);
 }
 
-/** @throws ProviderError unless the answer is a 2xx with a JSON object that is not an error. */
-function assertJsonAnswer(answer: HttpAnswer, apiKey: string | null): void {
+/** An answer that is here and read: the SDK gets it without a stream to read it from again, which costs more than all else in a Response. */
+function readAnswer(text: string, json: object): Response {
+  return Object.assign(new Response(null, { status: 200, headers: { 'content-type': 'application/json' } }), {
+    text: () => Promise.resolve(text),
+    json: () => Promise.resolve(json),
+    clone: () => readAnswer(text, json),
+  });
+}
+
+/** @returns the body. @throws ProviderError unless the answer is a 2xx with a JSON object that is not an error. */
+function assertJsonAnswer(answer: HttpAnswer, apiKey: string | null): object {
   const { status, headers, text } = answer;
   const options = { httpStatus: status, vendorRequestId: requestIdOf(headers, apiKey) };
   if (status >= 300 && status < 400)
@@ -102,6 +110,7 @@ function assertJsonAnswer(answer: HttpAnswer, apiKey: string | null): void {
   }
   // Routers such as OpenRouter report an upstream failure inside a 200.
   if ('error' in json && json.error && !('choices' in json)) throw vendorError(answer, apiKey);
+  return json;
 }
 
 /** The SDK or our reading of its result failed without the wire failing: after an answer, its shape; before, the request. */

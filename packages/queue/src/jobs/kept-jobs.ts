@@ -140,24 +140,36 @@ export class KeptJobs {
   }
 
   /**
-   * Forgets jobs whose time is over, also of lanes on which nothing moves any more: BullMQ does so only when another job of the same lane ends.
+   * Forgets jobs whose time is over, on all lanes. BullMQ does so only for failed ones, and only when another job of the same lane fails.
    * @param now epoch ms. @returns how many, at most a thousand a lane and kind.
    */
   async forgetOld(now: number): Promise<number> {
-    const { removeOnComplete, removeOnFail } = generateJob.options;
+    const { keepCompleted, options } = generateJob;
     let forgotten = 0;
     for (const lane of await this.lanes([])) {
-      for (const [set, { age }] of [['completed', removeOnComplete] as const, ['failed', removeOnFail] as const]) {
-        const key = keys.bull(lane, set);
-        const ids = await this.#redis.zrangebyscore(key, '-inf', now - age * 1_000, 'LIMIT', 0, 1_000);
-        if (ids.length === 0) continue;
-        // The jobs first: should this end in between, the set still tells which are left.
-        await this.#redis.unlink(ids.map((id) => keys.bull(lane, id)));
-        await this.#redis.zrem(key, ids);
+      await this.trimCompleted(lane);
+      for (const [set, { age }] of [['completed', keepCompleted] as const, ['failed', options.removeOnFail] as const]) {
+        const ids = await this.#redis.zrangebyscore(keys.bull(lane, set), '-inf', now - age * 1_000, 'LIMIT', 0, 1_000);
+        await this.#forget(lane, set, ids);
         forgotten += ids.length;
       }
     }
     return forgotten;
+  }
+
+  /** Forgets the oldest completed jobs of a lane that has more than are kept. */
+  async trimCompleted(lane: string): Promise<void> {
+    const tooMany = await this.#redis.zrange(keys.bull(lane, 'completed'), 0, String(-generateJob.keepCompleted.count - 1));
+    await this.#forget(lane, 'completed', tooMany);
+  }
+
+  /** The jobs first: should this end in between, the set still tells which are left. */
+  async #forget(lane: string, set: 'completed' | 'failed', ids: readonly string[]): Promise<void> {
+    for (let start = 0; start < ids.length; start += BATCH) {
+      const batch = ids.slice(start, start + BATCH);
+      await this.#redis.unlink(batch.map((id) => keys.bull(lane, id)));
+      await this.#redis.zrem(keys.bull(lane, set), batch);
+    }
   }
 
   async #firstOf(requestId: string, places: readonly { lane: string; hop: number }[]): Promise<JobRef | null> {

@@ -2,16 +2,18 @@
  * The transitions of a request, each one atomic. Lua, because a result, its usage event and the notice to its waiters must
  * happen together or not at all, and because two workers that hold the same job must not both believe they are first.
  *
- * A request's hash has the fields `head` (JSON), `hop`, `cancelled`, `a1`, `a2`, … (attempts, JSON), `w:<api id>` (how many callers wait
+ * A request's hash has the fields `head` (JSON), `hop` (0 where it is not there), `cancelled`, `a1`, `a2`, … (attempts, JSON), `w:<api id>` (how many callers wait
  * on that replica), `here` (the replica that carries it out itself), `follows` (the request whose call it shares).
  */
 
 /** Registers a new request, unless it has ended already. KEYS request, unfinished, result; ARGV id, head, api id or '', give-up time, ttl s, request it follows or ''. */
 export const ADMIT = `
 if redis.call('EXISTS', KEYS[3]) == 1 then return 0 end
-if ARGV[6] == '' and redis.call('HDEL', KEYS[1], 'follows') == 1 then redis.call('HDEL', KEYS[1], 'head') end
-if redis.call('HSETNX', KEYS[1], 'head', ARGV[2]) == 1 and ARGV[6] ~= '' then redis.call('HSET', KEYS[1], 'follows', ARGV[6]) end
-redis.call('HSETNX', KEYS[1], 'hop', '0')
+if redis.call('HSETNX', KEYS[1], 'head', ARGV[2]) == 1 then
+  if ARGV[6] ~= '' then redis.call('HSET', KEYS[1], 'follows', ARGV[6]) end
+elseif ARGV[6] == '' and redis.call('HDEL', KEYS[1], 'follows') == 1 then
+  redis.call('HSET', KEYS[1], 'head', ARGV[2])
+end
 if ARGV[3] ~= '' then redis.call('HINCRBY', KEYS[1], 'w:' .. ARGV[3], 1) end
 redis.call('EXPIRE', KEYS[1], ARGV[5])
 redis.call('ZADD', KEYS[2], ARGV[4], ARGV[1])
@@ -69,10 +71,10 @@ local function answer(kind)
   end
 end
 if redis.call('EXISTS', KEYS[2]) == 1 then return { 'done' } end
-if redis.call('HEXISTS', KEYS[1], 'cancelled') == 1 then return { 'cancelled' } end
-if tonumber(redis.call('HGET', KEYS[1], 'hop') or '0') > tonumber(ARGV[1]) then return answer('superseded') end
-if redis.call('HEXISTS', KEYS[1], 'a' .. ARGV[2]) == 1 then return answer('behind') end
-redis.call('HSET', KEYS[1], 'a' .. ARGV[2], ARGV[3])
+local state = redis.call('HMGET', KEYS[1], 'cancelled', 'hop')
+if state[1] then return { 'cancelled' } end
+if tonumber(state[2] or '0') > tonumber(ARGV[1]) then return answer('superseded') end
+if redis.call('HSETNX', KEYS[1], 'a' .. ARGV[2], ARGV[3]) == 0 then return answer('behind') end
 if redis.call('TTL', KEYS[1]) < 0 then redis.call('EXPIRE', KEYS[1], ARGV[4]) end
 return { 'opened' }`;
 
@@ -122,12 +124,11 @@ if ARGV[8] ~= '' then
 end
 local everybodyLeft = false
 local waiting = 0
-local fields = redis.call('HGETALL', KEYS[1])
-for i = 1, #fields, 2 do
-  if string.sub(fields[i], 1, 2) == 'w:' then
+for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
+  if string.sub(field, 1, 2) == 'w:' then
     everybodyLeft = true
-    waiting = waiting + tonumber(fields[i + 1])
-    local api = string.sub(fields[i], 3)
+    waiting = waiting + tonumber(redis.call('HGET', KEYS[1], field))
+    local api = string.sub(field, 3)
     if not told[api] then redis.call('PUBLISH', ARGV[7] .. api, notice) end
   end
 end
