@@ -54,9 +54,10 @@ describe('a new price', () => {
     const open = sampleAttempt(log.id, { status: 'abandoned', estimated: true, costNanoUsd: 5 });
     await insertUsage(fixture.db, [{ v: 1, log, attempts: [open] }]);
     const read = await all();
-    await insertUsage(fixture.db, [lateEvent({ ...open, status: 'ok', estimated: false, costNanoUsd: 8_400 })]);
+    // At the cost that was estimated: only its status tells that its tokens are others now.
+    await insertUsage(fixture.db, [lateEvent({ ...open, status: 'ok', estimated: false })]);
     expect(await repriceAttempts(fixture.db, read.map(at(99)))).toBe(0);
-    expect(await all()).toMatchObject([{ status: 'ok', costNanoUsd: 8_400 }]);
+    expect(await all()).toMatchObject([{ status: 'ok', costNanoUsd: 5 }]);
   });
 
   it('does not land on one that has got another price since it was read', async () => {
