@@ -3,6 +3,7 @@ import { GatewayError } from '@llm-gateway/shared';
 import { type Prisma, PrismaClient } from '../generated/client.js';
 import { databaseTarget } from './database-url.js';
 import { domainError } from './errors.js';
+import { readCompilerFromFile } from './query-compiler.js';
 
 declare const opaque: unique symbol;
 /** An open database. Only this package can look inside. */
@@ -69,6 +70,7 @@ export function openDatabase(url: string, options: DatabaseOptions = {}): Db {
   const adapter = new PrismaPg(pool, { schema: target.schema, onPoolError: lost, onConnectionError: lost });
   const db = Object.freeze({}) as Db;
   const client = new PrismaClient({ adapter, errorFormat: 'minimal' });
+  readCompilerFromFile(client);
   handles.set(db, { client, base: db, actor: null, connectTimeoutMs, statementTimeoutMs });
   return db;
 }
