@@ -33,6 +33,17 @@ describe('the time series', () => {
     expect(points[2]).toMatchObject({ cost_usd: 0, error_rate: 0, latency_ms: { p50: null, p95: null, p99: null } });
   });
 
+  it('has each request in its own hour over whole days too, whose sums must not stand in for their hours', async () => {
+    const filter = { from: new Date('2026-11-18T00:00:00Z'), to: new Date('2026-11-23T00:00:00Z') };
+    const points = await usageTimeseries(fixture.db, filter, 'hour');
+    const filled = points.filter(({ requests }) => requests > 0);
+    expect(filled.map(({ start, requests }) => [start, requests])).toEqual([
+      ['2026-11-20T10:00:00.000Z', 2],
+      ['2026-11-20T13:00:00.000Z', 1],
+      ['2026-11-20T14:00:00.000Z', 1],
+    ]);
+  });
+
   it.each(['minute', 'hour', 'day'] as const)(
     'by %s comes to the same as the summary, in as many points as foretold',
     async (bucket) => {
