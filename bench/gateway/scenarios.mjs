@@ -9,6 +9,10 @@ const atMost = (name, value, target) => ({ name, value: round(value), target: `â
 const below = (name, value, target) => ({ name, value: round(value), target: `< ${target}`, ok: value < target });
 const apiMs = (run) => run.cpuMs?.api ?? NaN;
 
+/** High enough to be asked and never reached. */
+const LIMITED = { name: 'limited', rpm_limit: 1_000_000, tpm_limit: 1_000_000_000, max_concurrency: 1_000 };
+const limitedSide = (stack, name = 'limited') => ours(stack, { name, provider: 'limited', fallback: false });
+
 async function hit(stack, how) {
   await stack.ours();
   const sides = [ours(stack, { same: 'kept' }), await bareGet(stack), ...(how.peers ? [await portkey(stack)] : [])];
@@ -27,7 +31,15 @@ async function hit(stack, how) {
 async function miss(stack, how) {
   await stack.ours();
   const sides = [ours(stack), await bareQueue(stack), ...(how.peers ? [await portkey(stack)] : [])];
-  const runs = await takeTurns(sides, { ...how, connections: 64 });
+  const turns = await takeTurns(sides, { ...how, connections: 64 });
+  // The ratios are of a provider without limits, which costs no look at any. What they cost stands beside it; afterwards they are gone, and no
+  // later row has another provider to fall back to.
+  await stack.providers(LIMITED);
+  const runs = {
+    ...turns,
+    ...(await takeTurns([limitedSide(stack, 'ours, limits set')], { ...how, rounds: 1, connections: 64 })),
+  };
+  await stack.keepOnly('fast');
   return {
     runs,
     ratios: [
@@ -91,8 +103,8 @@ const LIMIT_MS = 5;
  */
 async function limiter(stack, how) {
   await stack.ours({ workers: 4 });
-  await stack.providers({ name: 'limited', rpm_limit: 1_000_000, tpm_limit: 1_000_000_000, max_concurrency: 1_000 });
-  const [free, limited] = ['fast', 'limited'].map((provider) => ours(stack, { name: provider, provider, fallback: false }));
+  await stack.providers(LIMITED);
+  const [free, limited] = [ours(stack, { name: 'fast', provider: 'fast', fallback: false }), limitedSide(stack)];
   // Each worker has to get warm.
   const plan = { ...how, rounds: 1, connections: 64, warmUp: how.warmUp ?? 8_000 };
   const runs = {};
