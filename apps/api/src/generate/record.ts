@@ -16,7 +16,7 @@ function record(deps: RecordDeps, requestId: string, event: UsageEvent): void {
 }
 
 function spool(deps: RecordDeps, requestId: string, event: UsageEvent): void {
-  if (deps.spool.hasRoom()) deps.spool.record(event);
+  if (deps.spool.hasRoom()) void deps.spool.record(event);
   else deps.logger.error({ requestId }, 'usage row lost: neither redis nor the database took it, and the spool is full');
 }
 

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
@@ -46,6 +46,11 @@ const ready = async () =>
     status: number;
     body: { status: string; checks: { redis: string; postgres: string } };
   };
+async function spooledRows(): Promise<number> {
+  const names = await readdir(join(directory, 'spool'), { recursive: true });
+  const files = names.filter((name) => name.endsWith('.jsonl')).map((name) => readFile(join(directory, 'spool', name), 'utf8'));
+  return (await Promise.all(files)).join('').match(/^\{"event":/gm)?.length ?? 0;
+}
 /** Every call that the vendor saw has its row, and only those; asked of the database itself. */
 async function rowsAreCalls(): Promise<void> {
   const calls = gateway.upstream.counts.total;
@@ -64,6 +69,8 @@ describe('Redis and PostgreSQL both gone', () => {
       status: 200,
       body: { status: 'degraded', checks: { redis: 'down', postgres: 'down' } },
     });
+    // They are by now, unless the disk is slower than an answer waits for it.
+    await until(async () => (await spooledRows()) >= gateway.upstream.counts.total, 10_000);
     gateway.apis[0]?.kill('SIGKILL');
     await gateway.addApi();
     // It has never seen the configuration; where that stands, nobody answers.

@@ -71,7 +71,7 @@ export class DirectStore {
     return Promise.resolve({ head: this.#options.head, hop: 0, here: null, follows: null, attempts: this.attempts });
   }
 
-  /** The answer is the caller's from here on: what cannot be written to Redis any more goes into the spool, and never holds it up. */
+  /** The answer is the caller's from here on: what cannot be written to Redis any more goes into the spool, and holds it up for a moment at most. */
   async finish(end: Finish): Promise<boolean> {
     if (this.#outcome) return false;
     this.#outcome = end.outcome;
@@ -89,7 +89,7 @@ export class DirectStore {
         );
       }
     }
-    spool.record(gone);
+    await spool.record(gone);
     return true;
   }
 

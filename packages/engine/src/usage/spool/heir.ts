@@ -74,7 +74,7 @@ export class Heir {
 
   #bury(open: OpenRequest): void {
     this.#inherited.delete(open.head.id);
-    this.#estate.spool.record(lostEvent(open));
+    void this.#estate.spool.record(lostEvent(open));
   }
 }
 

@@ -18,8 +18,8 @@ import { storeSegment, type SegmentSink } from './store-segment.js';
 const STORE_EVERY_MS = 200;
 const LONGEST_RETRY_MS = 2_000;
 const BEAT_MS = 1_000;
-/** A disk that does not answer must not hold up a call. */
-const OPENING_MS = 50;
+/** A disk that does not answer must hold up neither a call nor an answer. */
+const PATIENCE_MS = 50;
 
 export interface SpoolOptions {
   directory: string;
@@ -104,10 +104,10 @@ export class UsageSpool {
     await this.#append(openLine(open), false);
   }
 
-  /** A request has ended. It is on its way to the disk when this returns. */
-  record(event: UsageEvent): void {
+  /** A request has ended. Resolves when its row outlives this process, or late rather than never; it is on its way when this returns. */
+  async record(event: UsageEvent): Promise<void> {
     if (event.log) this.#open.delete(event.log.id);
-    void this.#append(eventLine(event), true);
+    await this.#append(eventLine(event), true);
   }
 
   /** Stores what it can within `withinMs`; the rest is the next process's. */
@@ -138,7 +138,7 @@ export class UsageSpool {
   async #append(text: string, isEvent: boolean): Promise<void> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, OPENING_MS);
+      timer = setTimeout(resolve, PATIENCE_MS);
     });
     const written = new Promise<void>((resolve) => this.#pending.push({ text, isEvent, written: resolve }));
     this.#pendingBytes += text.length;
