@@ -191,11 +191,11 @@ describe('many jobs run again', () => {
 });
 
 describe('npm run jobs', () => {
-  const cli = (...args: string[]): Promise<{ code: number; out: string }> =>
+  const cli = (...args: string[]): Promise<{ code: number; out: string; err: string }> =>
     new Promise((resolve) => {
       const env = { PATH: process.env.PATH, LGW_URL: cluster.url(''), LGW_ADMIN_KEY: ADMIN_KEY };
-      execFile(process.execPath, [join('apps', 'cli', 'dist', 'main.js'), 'jobs', ...args], { env }, (error, out) =>
-        resolve({ code: error ? Number(error.code) : 0, out }),
+      execFile(process.execPath, [join('apps', 'cli', 'dist', 'main.js'), 'jobs', ...args], { env }, (error, out, err) =>
+        resolve({ code: error ? Number(error.code) : 0, out, err }),
       );
     });
 
@@ -211,7 +211,8 @@ describe('npm run jobs', () => {
     const replayed = JSON.parse((await cli('replay', ...filter, '--on-provider', 'spare', '--apply')).out) as Replayed;
     expect(await ended(replayed.jobs[0]?.replay ?? '')).toMatchObject({ status: 'completed', replay_of: id });
     const turnedAway = await cli('replay', id, '--again', '--on-provider', 'nobody', '--apply', '--json');
-    expect([turnedAway.code, JSON.parse(turnedAway.out)]).toMatchObject([2, { refused: [{ id, code: 'invalid_request' }] }]);
+    expect([turnedAway.code, turnedAway.out]).toEqual([1, '']);
+    expect(turnedAway.err).toContain('there is no provider with the name or type nobody');
 
     cluster.upstream.respond({ hang: 'headers' });
     const hanging = await enqueue({ prompt: 'endless', cache: { mode: 'off' }, provider: 'spare' });
