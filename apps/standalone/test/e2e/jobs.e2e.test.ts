@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
+import { STAND_IN_MODELS } from '@llm-gateway/local-services';
+import type { ProviderType } from '@llm-gateway/shared';
 import { ADMIN_KEY, Cluster, SERVICE_KEY, until } from './cluster.js';
 
 interface Job {
@@ -26,9 +28,10 @@ let cluster: Cluster;
 
 beforeAll(async () => {
   cluster = await Cluster.start({ apis: 2, workers: 2 });
-  await cluster.provider({ name: 'broken', type: 'claude', priority: 1 });
-  await cluster.provider({ name: 'spare', type: 'openai', priority: 2, max_concurrency: 20 });
-  await cluster.provider({ name: 'slow', type: 'mistral', priority: 3, rpm_limit: 5 });
+  const only = (type: ProviderType) => ({ type, models: [STAND_IN_MODELS[type]] });
+  await cluster.provider({ name: 'broken', ...only('claude'), priority: 1 });
+  await cluster.provider({ name: 'spare', ...only('openai'), priority: 2, max_concurrency: 20 });
+  await cluster.provider({ name: 'slow', ...only('mistral'), priority: 3, rpm_limit: 5 });
   await cluster.lanesServed(['broken', 'spare', 'slow']);
 }, 60_000);
 afterAll(() => cluster.stop(), 60_000);
@@ -210,9 +213,12 @@ describe('npm run jobs', () => {
     expect(await job(id)).not.toHaveProperty('replayed_by');
     const replayed = JSON.parse((await cli('replay', ...filter, '--on-provider', 'spare', '--apply')).out) as Replayed;
     expect(await ended(replayed.jobs[0]?.replay ?? '')).toMatchObject({ status: 'completed', replay_of: id });
-    const turnedAway = await cli('replay', id, '--again', '--on-provider', 'nobody', '--apply', '--json');
-    expect([turnedAway.code, turnedAway.out]).toEqual([1, '']);
-    expect(turnedAway.err).toContain('there is no provider with the name or type nobody');
+    const again = (...where: string[]) => cli('replay', id, '--again', ...where, '--apply', '--json');
+    const turnedAway = await again('--on-model', 'none-has-it');
+    expect([turnedAway.code, JSON.parse(turnedAway.out)]).toMatchObject([2, { refused: [{ id, code: 'no_provider' }] }]);
+    const nowhere = await again('--on-provider', 'nobody');
+    expect([nowhere.code, nowhere.out]).toEqual([1, '']);
+    expect(nowhere.err).toContain('there is no provider with the name or type nobody');
 
     cluster.upstream.respond({ hang: 'headers' });
     const hanging = await enqueue({ prompt: 'endless', cache: { mode: 'off' }, provider: 'spare' });

@@ -18,10 +18,12 @@ interface Internals {
   _engineConfig?: { compilerWasm?: { getQueryCompilerWasmModule: () => Promise<object> } };
 }
 
-/** To be called before the first query of the process. */
+/** To be called before the first query of the process. Where the file is not as we know it, Prisma imports its own, as it does anyway: memory is no reason to fail. */
 export function readCompilerFromFile(client: PrismaClient): void {
   const compiler = (client as unknown as Internals)._engineConfig?.compilerWasm;
-  if (compiler) compiler.getQueryCompilerWasmModule = compileFromFile;
+  if (!compiler) return;
+  const importIt = compiler.getQueryCompilerWasmModule;
+  compiler.getQueryCompilerWasmModule = () => compileFromFile().catch(importIt);
 }
 
 async function compileFromFile(): Promise<object> {
